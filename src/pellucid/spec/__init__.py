@@ -1,0 +1,1 @@
+"""Definitions as plain values: system, metric, segment, expression; their codec and fingerprint."""
