@@ -1,0 +1,1 @@
+"""Tables on disk or object store: append with exactly-once effect, prune, check, compact."""

@@ -1,0 +1,128 @@
+"""Finds rows whose key is already stored, so that the same row is stored once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs
+
+from pellucid.schema.fields import Table
+from pellucid.store.hashing import row_keys
+from pellucid.store.lake import PARTITION
+from pellucid.store.parquet import days_of, read_columns
+
+# 8 bytes a key: an index of at most 128 MiB. The days least recently written are read again.
+_MOST_KEYS = 16 * 1024 * 1024
+
+
+class StoredKeys:
+    """The keys stored in the days that a writer touches, read once and kept up to date.
+
+    A key is looked for in the UTC day of its row: a decision logged twice has the same
+    `decided_at`. The same id under another day is a contradiction, which `pellucid check` reports.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._files: dict[str, set[str]] = {}
+        self._keys: OrderedDict[str, np.ndarray] = OrderedDict()
+
+    def first_seen(
+        self, rows: pa.Table, filesystem: fs.FileSystem, files: Iterable[str]
+    ) -> np.ndarray:
+        """Return which rows are new: not stored yet, and the first of their key in `rows`.
+
+        Parameters
+        ----------
+        rows : pyarrow.Table, n rows
+        filesystem : pyarrow.fs.FileSystem
+            Rooted at the table.
+        files : iterable of str
+            Every file of the table's current snapshot, relative to `filesystem`.
+
+        Returns
+        -------
+        array of bool, shape (n,)
+        """
+        keys = row_keys(rows, self._table.key)
+        new = np.ones(len(keys), dtype=bool)
+        days = days_of(rows, self._table.time)
+        by_day: dict[str, list[str]] = {}
+        for path in files:
+            by_day.setdefault(path.partition("/")[0], []).append(path)
+        for number in np.unique(days):
+            day = f"{PARTITION}={np.datetime64(int(number), 'D')}"
+            at = np.flatnonzero(days == number)
+            stored = self._stored(day, filesystem, by_day.get(day, []))
+            hits = at[np.isin(keys[at], stored)]
+            if len(hits):
+                paths = by_day.get(day, [])
+                new[hits] = ~self._is_stored(rows.take(hits), filesystem, paths)
+        repeats = self._repeats_within(rows, keys)
+        new[repeats] = False
+        return new
+
+    def _stored(self, day: str, filesystem: fs.FileSystem, paths: list[str]) -> np.ndarray:
+        seen = self._files.setdefault(day, set())
+        known = self._keys.pop(day, None)
+        if known is None:
+            seen.clear()
+            known = np.zeros(0, dtype=np.uint64)
+        unread = [path for path in paths if path not in seen]
+        parts = [
+            row_keys(part, self._table.key)
+            for part in read_columns(filesystem, unread, self._table.key)
+        ]
+        if parts:
+            known = np.unique(np.concatenate([known, *parts]))
+        seen.update(unread)
+        self._keys[day] = known
+        while len(self._keys) > 1 and sum(map(len, self._keys.values())) > _MOST_KEYS:
+            self._keys.popitem(last=False)
+        return known
+
+    def _is_stored(
+        self, suspects: pa.Table, filesystem: fs.FileSystem, paths: list[str]
+    ) -> np.ndarray:
+        wanted = {values: [] for values in _values(suspects, self._table.key)}
+        for index, values in enumerate(_values(suspects, self._table.key)):
+            wanted[values].append(index)
+        stored = np.zeros(suspects.num_rows, dtype=bool)
+        hashes = row_keys(suspects, self._table.key)
+        for part in read_columns(filesystem, paths, self._table.key):
+            near = np.flatnonzero(np.isin(row_keys(part, self._table.key), hashes))
+            for values in _values(part.take(near), self._table.key):
+                stored[wanted.get(values, [])] = True
+        return stored
+
+    def _repeats_within(self, rows: pa.Table, keys: np.ndarray) -> list[int]:
+        _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+        if len(first) == len(keys):
+            return []
+        shared = np.flatnonzero(np.isin(keys, keys[first[counts > 1]]))
+        seen: set[tuple[object, ...]] = set()
+        repeats = []
+        for index, values in zip(
+            shared, _values(rows.take(shared), self._table.key), strict=True
+        ):
+            if values in seen:
+                repeats.append(int(index))
+            seen.add(values)
+        return repeats
+
+
+def _values(rows: pa.Table, names: Iterable[str]) -> list[tuple[object, ...]]:
+    columns = []
+    for name in names:
+        if name not in rows.column_names:
+            columns.append([None] * rows.num_rows)
+            continue
+        column = rows.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = pc.cast(column, pa.int64())
+        columns.append(column.to_pylist())
+    return list(zip(*columns, strict=True))

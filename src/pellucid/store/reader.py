@@ -1,0 +1,74 @@
+"""Reads: which files a question needs, and how far the records reach."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from pellucid.schema.arrow import fixed_schema
+from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import TABLES
+from pellucid.store.lake import PARTITION, Lake
+
+
+def snapshot(
+    lake: Lake, name: str, *, start: datetime | None = None, end: datetime | None = None
+) -> TableFiles:
+    """Return the files of a table as of now, pruned to the days that [start, end) touches.
+
+    The list stays valid while others write: files are never changed, and `compact` keeps replaced
+    ones for days.
+
+    Parameters
+    ----------
+    start, end : datetime, optional
+        Aware bounds on the table's time column; open where None.
+
+    Returns
+    -------
+    TableFiles
+        With no files where the table does not exist yet.
+    """
+    delta = lake.open(name)
+    if delta is None:
+        return TableFiles(table=name, files=(), schema=fixed_schema(TABLES[name]))
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    stored = pa.schema(delta.schema().to_arrow())
+    first = start.astimezone(UTC).date().isoformat() if start else ""
+    last = (end - timedelta(microseconds=1)).astimezone(UTC).date().isoformat() if end else "9999"
+    picked = [
+        (path, rows)
+        for path, day, rows in zip(
+            actions.column("path").to_pylist(),
+            actions.column(f"partition.{PARTITION}").to_pylist(),
+            actions.column("num_records").to_pylist(),
+            strict=True,
+        )
+        if first <= day <= last
+    ]
+    prefix = f"{lake.uri(name)}/" if lake.is_local else ""
+    return TableFiles(
+        table=name,
+        files=tuple(prefix + path for path, _ in sorted(picked)),
+        schema=pa.schema([field for field in stored if field.name != PARTITION]),
+        filesystem=None if lake.is_local else lake.filesystem(name),
+        row_count=sum(rows for _, rows in picked),
+    )
+
+
+def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
+    """Return the first and last instant of a table's time column, or None if it is empty.
+
+    Read from the commit log; no data file is opened.
+    """
+    delta = lake.open(name)
+    if delta is None:
+        return None
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    if actions.num_rows == 0:
+        return None
+    time = TABLES[name].time
+    lows = [item for item in actions.column(f"min.{time}").to_pylist() if item is not None]
+    highs = [item for item in actions.column(f"max.{time}").to_pylist() if item is not None]
+    return (min(lows).astimezone(UTC), max(highs).astimezone(UTC)) if lows else None

@@ -1,0 +1,196 @@
+"""Appends batches to the tables of a system, each with exactly-once effect.
+
+Two guards, both held by Delta's atomic commit. A *batch key* (source, sequence) is committed with
+the batch, so a batch that is sent again is skipped. A *row key* (the table's key within its UTC
+day) is checked against what is stored, so a row that is sent again, in whatever batch, is stored
+once. Commits are never retried blindly: on a conflict the writer looks at what the other one
+stored, and only then tries again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake import Field as DeltaField
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, CommitProperties, Transaction
+
+from pellucid.errors import ConflictError, DataError
+from pellucid.schema.arrow import fixed_schema
+from pellucid.schema.fields import Table
+from pellucid.store.duplicates import StoredKeys
+from pellucid.store.lake import PARTITION, Lake
+from pellucid.store.parquet import make_commit_durable, write_files
+
+_MOST_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKey:
+    """Identifies a batch: the n-th of a source. Sequences of one source only grow.
+
+    Attributes
+    ----------
+    source : str
+        For example the SHA-256 of the file that the batch comes from.
+    sequence : int
+        From 1.
+    """
+
+    source: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an append did.
+
+    Attributes
+    ----------
+    stored : int
+        Rows stored now.
+    duplicates : int
+        Rows left out because their key is stored already or came twice.
+    was_committed : bool
+        True if the whole batch was committed before, and nothing was done now.
+    """
+
+    stored: int
+    duplicates: int
+    was_committed: bool
+
+
+class Writer:
+    """Appends to the tables of one system; one for each thread or process, many at a time."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._stored: dict[str, StoredKeys] = {}
+
+    def is_committed(self, table: Table, key: BatchKey) -> bool:
+        """Whether the batch is in the table."""
+        delta = self._lake.open(table.name)
+        return delta is not None and _is_committed(delta, key)
+
+    def append(self, table: Table, rows: pa.Table, *, key: BatchKey | None = None) -> Receipt:
+        """Append rows; return once they are durable and visible, all of them or none.
+
+        Parameters
+        ----------
+        table : Table
+            Where to.
+        rows : pyarrow.Table
+            Validated rows. Columns that the table lacks are added to it; rows stored before read
+            as null there.
+        key : BatchKey, optional
+            The same key twice changes nothing the second time.
+
+        Returns
+        -------
+        Receipt
+
+        Raises
+        ------
+        DataError
+            If a column's type differs from the one stored.
+        ConflictError
+            If other writers commit first, again and again.
+        """
+        stored_keys = self._stored.setdefault(table.name, StoredKeys(table))
+        filesystem = self._lake.filesystem(table.name)
+        written: tuple[int, list[AddAction]] | None = None
+        new_count = -1
+        for attempt in range(_MOST_ATTEMPTS):
+            delta = self._open_for(table, rows.schema)
+            if key is not None and _is_committed(delta, key):
+                return Receipt(0, 0, True)
+            rows = _as_stored(table, rows, delta)
+            new = stored_keys.first_seen(rows, filesystem, _paths(delta))
+            fresh = rows if new.all() else rows.filter(pa.array(new))
+            if written is None or fresh.num_rows != new_count:
+                new_count = fresh.num_rows
+                written = (new_count, write_files(self._lake, table, fresh) if new_count else [])
+            if not written[1] and key is None:
+                return Receipt(0, rows.num_rows, False)
+            if self._commit(table, delta, written[1], key):
+                return Receipt(new_count, rows.num_rows - new_count, False)
+            time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311
+        raise ConflictError(
+            f"table '{table.name}': {_MOST_ATTEMPTS} commits lost to other writers; "
+            "use fewer writers or larger batches"
+        )
+
+    def _commit(
+        self, table: Table, delta: DeltaTable, actions: list[AddAction], key: BatchKey | None
+    ) -> bool:
+        transactions = [Transaction(key.source, key.sequence)] if key else None
+        properties = CommitProperties(max_commit_retries=0, app_transactions=transactions)
+        version = delta.version() + 1
+        try:
+            delta.create_write_transaction(
+                actions,
+                mode="append",
+                schema=delta.schema(),
+                partition_by=[PARTITION],
+                commit_properties=properties,
+            )
+        except CommitFailedError:
+            return False
+        make_commit_durable(self._lake, table, version)
+        return True
+
+    def _open_for(self, table: Table, schema: pa.Schema) -> DeltaTable:
+        delta = self._lake.open(table.name)
+        if delta is None:
+            columns = {field.name: field.type for field in [*fixed_schema(table), *schema]}
+            known = {name: kind for name, kind in columns.items() if not pa.types.is_null(kind)}
+            delta = self._lake.create(table, pa.schema(list(known.items())))
+            delta = self._lake.open(table.name) or delta
+        for _ in range(_MOST_ATTEMPTS):
+            present = set(delta.schema().to_arrow().names)
+            missing = [
+                DeltaField.from_arrow(field)
+                for field in schema
+                if field.name not in present and not pa.types.is_null(field.type)
+            ]
+            if not missing:
+                return delta
+            try:
+                delta.alter.add_columns(missing)
+            except DeltaError:
+                time.sleep(random.uniform(0, 0.05))  # noqa: S311
+            delta = self._lake.open(table.name) or delta
+        raise ConflictError(f"table '{table.name}': new columns lost to other writers")
+
+
+def _is_committed(delta: DeltaTable, key: BatchKey) -> bool:
+    last = delta.transaction_version(key.source)
+    return last is not None and last >= key.sequence
+
+
+def _paths(delta: DeltaTable) -> list[str]:
+    return pa.table(delta.get_add_actions()).column("path").to_pylist()
+
+
+def _as_stored(table: Table, rows: pa.Table, delta: DeltaTable) -> pa.Table:
+    stored = pa.schema(delta.schema().to_arrow())
+    columns, problems = {}, []
+    for name in stored.names:
+        if name == PARTITION or name not in rows.column_names:
+            continue
+        column, kind = rows.column(name), stored.field(name).type
+        if column.type != kind:
+            try:
+                column = column.cast(kind)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                problems.append(
+                    f"{name} is {column.type}, stored as {kind}: log it under a new name, or cast"
+                )
+        columns[name] = column
+    if problems:
+        raise DataError(f"table '{table.name}'", problems)
+    return pa.table(columns)

@@ -1,0 +1,1 @@
+"""Public helpers for tests: worlds with known truth and conformance checks."""

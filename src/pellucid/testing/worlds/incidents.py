@@ -1,0 +1,144 @@
+"""What can go wrong in a payment world: frozen values, planted by time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pellucid.testing.worlds.rows import Bools, Ints
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Return `at`, which must be aware, as microseconds since 1970 in UTC."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(at_us: int) -> datetime:
+    """Return the UTC instant `at_us` microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=int(at_us))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planted:
+    """Base: something that is so from `start_at` on."""
+
+    start_at: datetime
+
+    @property
+    def length_us(self) -> int | None:
+        """How long it lasts, in microseconds; None: to the end of the world."""
+        return None
+
+    def covers(self, at_us: Ints) -> Bools:
+        """Return, for instants of shape (n,), whether each lies in the incident."""
+        start_us = microseconds(self.start_at)
+        inside = at_us >= start_us
+        if self.length_us is not None:
+            inside &= at_us < start_us + self.length_us
+        return inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage(_Planted):
+    """A route's approvals collapse for some hours; may lie in the training window."""
+
+    route: str
+    hours: float
+
+    @property
+    def length_us(self) -> int:
+        """How long it lasts, in microseconds."""
+        return round(self.hours * HOUR_US)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleFeature(_Planted):
+    """The model sees a feature as null, or as it was at the start; the truth does not change."""
+
+    feature: str
+    days: float
+    kind: Literal["null", "frozen"] = "null"
+
+    @property
+    def length_us(self) -> int:
+        """How long it lasts, in microseconds."""
+        return round(self.days * DAY_US)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerDecline(_Planted):
+    """An issuer approves less on every route, by `effect` log-odds (below 0)."""
+
+    issuer: str
+    days: float
+    effect: float = -1.5
+
+    @property
+    def length_us(self) -> int:
+        """How long it lasts, in microseconds."""
+        return round(self.days * DAY_US)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeChange(_Planted):
+    """A route's fees, share and fixed, are multiplied by `factor` from the start on."""
+
+    route: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EligibilityRule(_Planted):
+    """A route is no longer eligible in a country, with a reason of its own."""
+
+    route: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitChange(_Planted):
+    """What the model sees of a numeric feature is silently multiplied by `factor`."""
+
+    feature: str = "amount"
+    factor: float = 0.01
+
+
+Incident = Outage | StaleFeature | IssuerDecline | FeeChange | EligibilityRule | UnitChange
+
+
+def demo_incidents(
+    *, live_start_at: datetime, history_days: int = 28, live_days: int = 28
+) -> tuple[Incident, ...]:
+    """Return the demo's story: one Tuesday's outage in training, a fee rise halfway in live traffic.
+
+    The model learns "not on Tuesdays" from the one bad Tuesday and goes on avoiding the route on
+    healthy ones.
+
+    Parameters
+    ----------
+    live_start_at : datetime
+        UTC midnight at which the model takes over; training ends there.
+    history_days, live_days : int
+        Lengths of the two windows, in days.
+
+    Returns
+    -------
+    tuple of Incident
+        The outage is left out where the training window holds no Tuesday.
+    """
+    live_start_at = live_start_at.astimezone(UTC)
+    since_tuesday = (live_start_at.weekday() - 1) % 7 or 7
+    weeks_back = 1 if since_tuesday + 7 <= history_days else 0
+    days_back = since_tuesday + 7 * weeks_back
+    planted: list[Incident] = []
+    if days_back <= history_days:
+        outage_at = live_start_at - timedelta(days=days_back) + timedelta(hours=5)
+        planted.append(Outage(route="cedar-direct", start_at=outage_at, hours=18))
+    fees_at = live_start_at + timedelta(days=live_days // 2)
+    planted.append(FeeChange(route="elm-direct", start_at=fees_at, factor=1.8))
+    return tuple(planted)

@@ -1,0 +1,92 @@
+"""Half-open UTC time windows, durations and grains."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pellucid.errors import SpecError
+
+GRAINS = ("1h", "1d", "1w")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
+          "w": timedelta(weeks=1)}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The half-open span [start, end) of `decided_at`.
+
+    Attributes
+    ----------
+    start, end : datetime
+        Aware, in UTC; start before end.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name, instant in (("start", self.start), ("end", self.end)):
+            if instant.tzinfo is None:
+                raise SpecError("window", [f"{name} {instant} has no time zone; add +00:00"])
+        if self.start >= self.end:
+            raise SpecError("window", [f"start {self.start} is not before end {self.end}"])
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse a duration such as ``90m``, ``2h``, ``30d`` or ``8w``.
+
+    Raises
+    ------
+    SpecError
+        If the text is not a whole number and a unit.
+    """
+    match = re.fullmatch(r"(\d+)([mhdw])", text)
+    if match is None or int(match[1]) == 0:
+        raise SpecError(
+            f"duration {text!r}", ["must be a positive whole number and m, h, d or w, such as 30d"]
+        )
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_instant(text: str) -> datetime:
+    """Parse an ISO 8601 instant or date; a date is its midnight in UTC.
+
+    Raises
+    ------
+    SpecError
+        If the text is not ISO 8601, or is a time of day without a zone.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SpecError(
+            f"instant {text!r}", ["is not ISO 8601, such as 2026-10-01 or 2026-10-01T06:00Z"]
+        ) from error
+    if instant.tzinfo is None:
+        if len(text) > len("2026-10-01"):
+            raise SpecError(f"instant {text!r}", ["has no time zone; add Z for UTC"])
+        instant = instant.replace(tzinfo=UTC)
+    return instant.astimezone(UTC)
+
+
+def parse_window(text: str, *, as_of: datetime) -> Window:
+    """Parse ``30d`` (the span that ends at `as_of`) or ``2026-10-01..2026-11-01``.
+
+    Parameters
+    ----------
+    text : str
+        A duration, or two instants or dates joined by ``..``; the end is exclusive.
+    as_of : datetime
+        Where a duration ends; aware.
+
+    Raises
+    ------
+    SpecError
+        If the text is neither form, or the window is empty.
+    """
+    if ".." in text:
+        start, _, end = text.partition("..")
+        return Window(parse_instant(start.strip()), parse_instant(end.strip()))
+    return Window(as_of - parse_duration(text), as_of)
