@@ -1,1 +1,56 @@
+"""pellucid: see through the ML that makes your decisions. Log, monitor and explain them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from pellucid.errors import (
+        AdditivityError, ConflictError, DataError, EngineError, ExplainError, MissingExtraError,
+        PellucidError, SpecError, StoreError, UnknownNameError, UnsupportedError,
+    )  # fmt: skip
+    from pellucid.log.client import Logger
+    from pellucid.observatory import Answer, Observatory
+    from pellucid.observatory import open_system as open
+    from pellucid.spec.system import (
+        Candidate, Column, Dimension, Feature, Layer, Metric, Outcome, Segment, System,
+    )  # fmt: skip
+    from pellucid.windows import Window
+
+_ERRORS = (
+    "AdditivityError", "ConflictError", "DataError", "EngineError", "ExplainError",
+    "MissingExtraError", "PellucidError", "SpecError", "StoreError", "UnknownNameError",
+    "UnsupportedError",
+)  # fmt: skip
+_SPEC = (
+    "Candidate", "Column", "Dimension", "Feature", "Layer", "Metric", "Outcome", "Segment",
+    "System",
+)  # fmt: skip
+
+# Name to (module, attribute): each is imported on first use, so that a service which only logs
+# pays for nothing else.
+_HOMES: dict[str, tuple[str, str]] = {
+    "Logger": ("pellucid.log.client", "Logger"),
+    "open": ("pellucid.observatory", "open_system"),
+    "Answer": ("pellucid.observatory", "Answer"),
+    "Observatory": ("pellucid.observatory", "Observatory"),
+    "Window": ("pellucid.windows", "Window"),
+    **{name: ("pellucid.errors", name) for name in _ERRORS},
+    **{name: ("pellucid.spec.system", name) for name in _SPEC},
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pellucid' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

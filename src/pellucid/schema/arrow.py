@@ -47,6 +47,12 @@ def stored_type(family: Family, given: pa.DataType) -> pa.DataType | None:
     return None
 
 
+def declared_type(kind: str) -> pa.DataType | None:
+    """Return the type in which a feature of a declared kind is stored; None for no kind."""
+    kinds = {"number": pa.float64(), "category": pa.string(), "boolean": pa.bool_()}
+    return kinds.get(kind)
+
+
 def is_text(given: pa.DataType) -> bool:
     """Whether a type holds text."""
     return (

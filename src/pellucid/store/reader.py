@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.files import TableFiles
 from pellucid.schema.tables import TABLES
 from pellucid.store.lake import PARTITION, Lake
+from pellucid.store.parquet import read_columns
 
 
 def snapshot(
@@ -72,3 +74,12 @@ def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
     lows = [item for item in actions.column(f"min.{time}").to_pylist() if item is not None]
     highs = [item for item in actions.column(f"max.{time}").to_pylist() if item is not None]
     return (min(lows).astimezone(UTC), max(highs).astimezone(UTC)) if lows else None
+
+
+def read_rows(lake: Lake, name: str, columns: Sequence[str]) -> pa.Table:
+    """Return the named columns of a whole table; meant for small ones such as `models`."""
+    files = [path.removeprefix(f"{lake.uri(name)}/") for path in snapshot(lake, name).files]
+    parts = list(read_columns(lake.filesystem(name), files, columns)) if files else []
+    kinds = fixed_schema(TABLES[name])
+    empty = pa.schema([kinds.field(column) for column in columns]).empty_table()
+    return pa.concat_tables([empty, *parts], promote_options="permissive")

@@ -6,21 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from pellucid.testing.worlds.clock import DAY_US, HOUR_US, microseconds
 from pellucid.testing.worlds.rows import Bools, Ints
-
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def microseconds(at: datetime) -> int:
-    """Return `at`, which must be aware, as microseconds since 1970 in UTC."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def instant(at_us: int) -> datetime:
-    """Return the UTC instant `at_us` microseconds after 1970."""
-    return _EPOCH + timedelta(microseconds=int(at_us))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +101,7 @@ Incident = Outage | StaleFeature | IssuerDecline | FeeChange | EligibilityRule |
 def demo_incidents(
     *, live_start_at: datetime, history_days: int = 28, live_days: int = 28
 ) -> tuple[Incident, ...]:
-    """Return the demo's story: one Tuesday's outage in training, a fee rise halfway in live traffic.
+    """Return the demo's story: an outage on one training Tuesday, a fee rise halfway in live days.
 
     The model learns "not on Tuesdays" from the one bad Tuesday and goes on avoiding the route on
     healthy ones.

@@ -1,4 +1,4 @@
-"""Random numbers that depend only on seed, stream and row, so worlds with other incidents share them."""
+"""Random numbers that depend only on seed, stream and row: worlds share them across incidents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pellucid.testing.worlds.rows import Floats
 
@@ -55,14 +54,26 @@ def uniform(key: NDArray[np.uint64], stream: Stream, seed: int) -> Floats:
     """
     salt = np.uint64((int(stream) * 0xD1B54A32D192ED03 + (seed + 1) * _GOLDEN) & _MASK)
     mixed = _mix(_mix(key * np.uint64(_GOLDEN) + salt) ^ salt)
-    return (mixed >> np.uint64(11)) * 2.0**-53 + 2.0**-54
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54
+
+
+def logistic(log_odds: Floats) -> Floats:
+    """Return probabilities for log-odds; NaN stays NaN."""
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def lognormal(
     key: NDArray[np.uint64], stream: Stream, seed: int, *, median: float, sigma: float
 ) -> Floats:
-    """Return lognormal numbers with the given median; parameters as in `uniform`."""
-    return median * np.exp(sigma * ndtri(uniform(key, stream, seed)))
+    """Return lognormal numbers with the given median; parameters as in `uniform`.
+
+    References
+    ----------
+    Box, G. E. P., Muller, M. E. (1958). A note on the generation of random normal deviates.
+    """
+    radius = np.sqrt(-2.0 * np.log(uniform(key, stream, seed)))
+    angle = 2.0 * np.pi * uniform(~key, stream, seed)
+    return np.asarray(median * np.exp(sigma * radius * np.cos(angle)))
 
 
 def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.testing.worlds.clock import DAY_US, HOUR_US, weekdays
 from pellucid.testing.worlds.config import CONTROL_SHARE, WorldConfig
-from pellucid.testing.worlds.incidents import DAY_US, HOUR_US
 from pellucid.testing.worlds.rows import Bools, Codes, Floats, Ints, Rows
 
 
@@ -43,22 +43,30 @@ class Country:
 
 
 COUNTRIES = (
-    Country(code="BR", currency="BRL", per_euro=6.2, digits=2, share=0.15, utc_offset=-3, scale=0.8,
+    Country(code="BR", currency="BRL", per_euro=6.2, digits=2, share=0.15,
+            utc_offset=-3, scale=0.8,
             issuers=("br-aurora", "br-jangada", "br-cerrado", "br-guara", "br-ipe")),
-    Country(code="DE", currency="EUR", per_euro=1.0, digits=2, share=0.13, utc_offset=1, scale=1.1,
+    Country(code="DE", currency="EUR", per_euro=1.0, digits=2, share=0.13,
+            utc_offset=1, scale=1.1,
             issuers=("de-linde", "de-falke", "de-elbtal", "de-nordlicht")),
-    Country(code="FR", currency="EUR", per_euro=1.0, digits=2, share=0.10, utc_offset=1, scale=1.0,
+    Country(code="FR", currency="EUR", per_euro=1.0, digits=2, share=0.10,
+            utc_offset=1, scale=1.0,
             issuers=("fr-mistral", "fr-garance", "fr-belair")),
-    Country(code="GB", currency="GBP", per_euro=0.86, digits=2, share=0.12, utc_offset=0, scale=1.1,
+    Country(code="GB", currency="GBP", per_euro=0.86, digits=2, share=0.12,
+            utc_offset=0, scale=1.1,
             issuers=("gb-heather", "gb-kestrel", "gb-fenland", "gb-lantern")),
-    Country(code="IN", currency="INR", per_euro=96.0, digits=2, share=0.14, utc_offset=5, scale=0.5,
+    Country(code="IN", currency="INR", per_euro=96.0, digits=2, share=0.14,
+            utc_offset=5, scale=0.5,
             issuers=("in-banyan", "in-koel", "in-sagar", "in-chandan", "in-megh", "in-tara")),
-    Country(code="JP", currency="JPY", per_euro=165.0, digits=0, share=0.09, utc_offset=9, scale=1.2,
+    Country(code="JP", currency="JPY", per_euro=165.0, digits=0, share=0.09,
+            utc_offset=9, scale=1.2,
             issuers=("jp-kaede", "jp-suzume", "jp-minato")),
-    Country(code="MX", currency="MXN", per_euro=21.0, digits=2, share=0.09, utc_offset=-6, scale=0.7,
+    Country(code="MX", currency="MXN", per_euro=21.0, digits=2, share=0.09,
+            utc_offset=-6, scale=0.7,
             issuers=("mx-nopal", "mx-quetzal", "mx-marea", "mx-agave")),
-    Country(code="US", currency="USD", per_euro=1.1, digits=2, share=0.18, utc_offset=-5, scale=1.3,
-            issuers=("us-juniper", "us-mesa", "us-harbor", "us-sequoia", "us-bluejay", "us-prairie")),
+    Country(code="US", currency="USD", per_euro=1.1, digits=2, share=0.18,
+            utc_offset=-5, scale=1.3,
+            issuers=("us-juniper", "us-mesa", "us-harbor", "us-sequoia", "us-jay", "us-prairie")),
 )  # fmt: skip
 NETWORKS = ("network-a", "network-b", "network-c")
 CARD_TYPES = ("credit", "debit")
@@ -75,8 +83,6 @@ _DEBIT_SHARE = 0.42
 _CROSS_BORDER_SHARE = 0.12
 _HOUR_SHAPE = 0.25 + 0.75 * np.exp(-(((np.arange(24) - 15.5) / 6.0) ** 2))
 _WEEKDAY_SHAPE = np.array([0.95, 0.95, 1.0, 1.0, 1.1, 1.1, 0.9])
-_EPOCH_WEEKDAY = 3
-"""1970-01-01 was a Thursday; Monday is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,7 @@ def _arrivals(rng: np.random.Generator, country: Codes, start_us: int, days: int
     at_hour = np.empty(len(country))
     for code, place_of in enumerate(COUNTRIES):
         local = hours + place_of.utc_offset
-        weekday = (start_us // DAY_US + _EPOCH_WEEKDAY + local // 24) % 7
+        weekday = weekdays(start_us + local * HOUR_US)
         weight = _HOUR_SHAPE[local % 24] * _WEEKDAY_SHAPE[weekday]
         cumulative = np.concatenate([[0.0], np.cumsum(weight)]) / weight.sum()
         mine = country == code
@@ -194,6 +200,6 @@ def _amounts(rng: np.random.Generator, country: Codes, currency: Codes) -> tuple
         [by_code[code].per_euro * 10.0 ** by_code[code].digits for code in CURRENCIES]
     )[currency]
     scale = np.array([place.scale for place in COUNTRIES])[country]
-    euros = np.clip(rng.lognormal(np.log(45.0), 1.1, size=len(country)) * scale, 2.0, 5_000.0)
+    euros = np.clip(rng.lognormal(np.log(48.0), 1.2, size=len(country)) * scale, 2.0, 5_000.0)
     minor = np.maximum(np.rint(euros * minor_per_euro), 1.0)
     return minor.astype(np.int64), minor / minor_per_euro

@@ -1,0 +1,248 @@
+"""Renders a scan as one SQL query, through sqlglot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlglot
+from sqlglot import exp
+
+from pellucid.engine.base import BUCKET, PERIOD, measure_type
+from pellucid.engine.plan import Scan
+from pellucid.schema.tables import CANDIDATES
+from pellucid.spec.expression import parse
+from pellucid.spec.measure import Measure
+from pellucid.spec.sources import outcome_columns, physical_column
+from pellucid.spec.system import Outcome
+from pellucid.windows import parse_duration
+
+_DAY_US = 86_400_000_000
+_HOUR_US = 3_600_000_000
+
+
+def render(scan: Scan) -> str:
+    """Return the scan as one DuckDB query over `decisions`, `candidates` and `outcomes`."""
+    keys = _keys(scan)
+    folds = [f"{_fold(m)} AS m{i}" for i, m in enumerate(scan.measures)]
+    selected = ", ".join([f"{sql} AS {quoted(name)}" for name, sql in keys] + folds)
+    where = f" WHERE {_snippet(scan.where)}" if scan.where else ""
+    group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
+    # Without keys SQL returns a row even for no rows; a group that has no rows is not a group.
+    having = "" if keys else " HAVING count(*) > 0"
+    rows = f"{_ctes(scan)} SELECT {selected} FROM facts{where}{group}{having}"
+    return sqlglot.parse_one(rows, dialect="duckdb").sql(dialect="duckdb", pretty=True)
+
+
+def quoted(name: str) -> str:
+    """Return a name as a quoted identifier."""
+    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+
+
+def instant(moment: datetime) -> str:
+    """Return an instant as a literal."""
+    return f"CAST('{moment.astimezone(UTC).isoformat(sep=' ')}' AS TIMESTAMPTZ)"
+
+
+def text(value: str) -> str:
+    """Return a string as a literal."""
+    return exp.Literal.string(value).sql(dialect="duckdb")
+
+
+def _keys(scan: Scan) -> list[tuple[str, str]]:
+    keys = [(name, f"CAST({quoted(name)} AS VARCHAR)") for name in scan.by]
+    inner = scan.cuts[1:-1]
+    if inner:
+        steps = " + ".join(f"CAST(decided_at >= {instant(cut)} AS BIGINT)" for cut in inner)
+        keys.append((PERIOD, steps))
+    if scan.grain:
+        length, offset = scan.grain_us
+        floor = f"(epoch_us(decided_at) - {offset}) // {length} * {length} + {offset}"
+        keys.append((BUCKET, f"CAST({floor} AS BIGINT)"))
+    for index, segment in enumerate(scan.segments):
+        keys.append((f"segment_{index}", f"coalesce({_snippet(segment.where)}, FALSE)"))
+    return keys
+
+
+def _fold(measure: Measure) -> str:
+    if measure.fold == "count":
+        return f"count_if({_snippet(measure.where)})" if measure.where else "count(*)"
+    value = _snippet(measure.value)
+    if measure.fold == "sum_products":
+        value = f"CAST({value} AS DOUBLE) * ({_snippet(measure.per)})"
+    elif measure.fold == "sum_squares":
+        value = f"CAST({value} AS DOUBLE) * ({value})"
+    if measure.where:
+        value = f"CASE WHEN {_snippet(measure.where)} THEN {value} END"
+    if measure.fold in ("smallest", "largest"):
+        return f"{'min' if measure.fold == 'smallest' else 'max'}({value})"
+    exact = str(measure_type(measure)).startswith("decimal")
+    return f"CAST(sum({value}) AS {'DECIMAL(38, 0)' if exact else 'DOUBLE'})"
+
+
+def _snippet(snippet: str) -> str:
+    tree = parse(snippet).copy().transform(_portable)
+    return f"({tree.sql(dialect='duckdb')})"
+
+
+def _portable(node: exp.Expr) -> exp.Expr:
+    # Calendar parts by arithmetic: no time-zone library, and the same on every engine.
+    if isinstance(node, exp.Column):
+        return exp.column(exp.to_identifier(node.name, quoted=True))
+    if isinstance(node, exp.Hour):
+        micros = _micros(node.this)
+        return _parsed(f"CAST({micros} // {_HOUR_US} % 24 AS BIGINT)")
+    if isinstance(node, exp.DayOfWeekIso):
+        micros = _micros(node.this)
+        return _parsed(f"CAST(({micros} // {_DAY_US} + 3) % 7 + 1 AS BIGINT)")
+    if isinstance(node, exp.Div):
+        left, right = (side.sql(dialect="duckdb") for side in (node.this, node.expression))
+        return _parsed(f"CAST({left} AS DOUBLE) / nullif({right}, 0)")
+    return node
+
+
+def _micros(node: exp.Expr) -> str:
+    return f"epoch_us({node.sql(dialect='duckdb')})"
+
+
+def _parsed(sql: str) -> exp.Expr:
+    return sqlglot.parse_one(sql, dialect="duckdb")
+
+
+def _ctes(scan: Scan) -> str:
+    parts = [_outcome_cte(scan, item, index) for index, item in enumerate(scan.outcomes)]
+    if scan.unit == "candidate":
+        parts.append(f"facts AS ({_candidate_facts(scan)})")
+    elif scan.unit == "request":
+        if scan.outcomes:
+            parts.append(f"retries AS ({_retries(scan)})")
+        parts.append(f"facts AS ({_request_facts(scan)})")
+    else:
+        parts.append(f"facts AS ({_decision_facts(scan)})")
+    return f"WITH {', '.join(parts)}"
+
+
+def _outcome_cte(scan: Scan, outcome: Outcome, index: int) -> str:
+    picked = {"value": outcome.name, "reason": f"{outcome.name}_reason",
+              "blame": f"{outcome.name}_blame"}  # fmt: skip
+    # One whole number orders observations by recorded_at, then outcome_at: the latest one counts.
+    order = "CAST(epoch_us(recorded_at) AS HUGEINT) * 9223372036854775807 + epoch_us(outcome_at)"
+    latest = ", ".join(
+        f"arg_max({column}, {order}) AS {column}"
+        for column, name in picked.items()
+        if column == "value" or name in scan.columns
+    )
+    return (
+        f"outcome_{index} AS (SELECT decision_id, {latest} FROM outcomes "
+        f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(scan.as_of)} "
+        "GROUP BY decision_id)"
+    )
+
+
+def _window(scan: Scan, alias: str) -> str:
+    span = scan.span
+    return (
+        f"{alias}.decided_at >= {instant(span.start)} AND {alias}.decided_at < {instant(span.end)} "
+        f"AND {alias}.decided_at <= {instant(scan.as_of)}"
+    )
+
+
+def _stored(scan: Scan, alias: str) -> list[str]:
+    virtual = {name for outcome in scan.outcomes for name in outcome_columns(outcome)}
+    return [
+        f"{alias}.{quoted(physical_column(scan.system, scan.unit, name))} AS {quoted(name)}"
+        for name in scan.columns
+        if name not in virtual
+    ]
+
+
+def _decision_facts(scan: Scan) -> str:
+    selected = _stored(scan, "d")
+    joins = ""
+    for index, outcome in enumerate(scan.outcomes):
+        joins += f" LEFT JOIN outcome_{index} AS o{index} ON o{index}.decision_id = d.decision_id"
+        selected += _outcome_values(scan, outcome, index, f"o{index}.value", "d.decided_at")
+    return f"SELECT {', '.join(selected)} FROM decisions AS d{joins} WHERE {_window(scan, 'd')}"
+
+
+def _outcome_values(
+    scan: Scan, outcome: Outcome, index: int, value: str, last_at: str
+) -> list[str]:
+    cutoff = instant(scan.as_of - parse_duration(outcome.matures_after))
+    columns = {
+        outcome.name: value,
+        f"{outcome.name}_mature": f"{last_at} <= {cutoff}",
+        f"{outcome.name}_reason": f"o{index}.reason",
+        f"{outcome.name}_blame": f"o{index}.blame",
+    }
+    return [f"{sql} AS {quoted(name)}" for name, sql in columns.items() if name in scan.columns]
+
+
+def _retries(scan: Scan) -> str:
+    selected, joins = ["d.request_id", "max(d.decided_at) AS last_at", "count(*) AS attempts"], ""
+    for index, _ in enumerate(scan.outcomes):
+        joins += f" LEFT JOIN outcome_{index} AS o{index} ON o{index}.decision_id = d.decision_id"
+        selected += [f"max(o{index}.value) AS value_{index}",
+                     f"count(o{index}.value) AS known_{index}"]  # fmt: skip
+    return (
+        f"SELECT {', '.join(selected)} FROM decisions AS d{joins} WHERE d.attempt > 1 "
+        f"AND d.decided_at >= {instant(scan.span.start)} "
+        f"AND d.decided_at <= {instant(scan.as_of)} GROUP BY d.request_id"
+    )
+
+
+def _request_facts(scan: Scan) -> str:
+    selected, joins = _stored(scan, "d"), ""
+    if scan.outcomes:
+        joins = " LEFT JOIN retries AS r ON r.request_id = d.request_id"
+    for index, outcome in enumerate(scan.outcomes):
+        joins += f" LEFT JOIN outcome_{index} AS o{index} ON o{index}.decision_id = d.decision_id"
+        best = f"greatest(o{index}.value, r.value_{index})"
+        # A success on any attempt settles a request; a failure only once every attempt is known.
+        settled = (
+            f"{best} >= 1 OR (o{index}.value IS NOT NULL "
+            f"AND coalesce(r.attempts, 0) = coalesce(r.known_{index}, 0))"
+        )
+        value = f"CASE WHEN {settled} THEN {best} END"
+        last_at = "greatest(d.decided_at, r.last_at)"
+        selected += _outcome_values(scan, outcome, index, value, last_at)
+    return (
+        f"SELECT {', '.join(selected)} FROM decisions AS d{joins} "
+        f"WHERE {_window(scan, 'd')} AND d.attempt = 1"
+    )
+
+
+def candidate_owned(scan: Scan, name: str) -> bool:
+    """Whether a column of a candidate scan is on the candidate row itself."""
+    system = scan.system
+    own = {field.name for field in CANDIDATES.fields} | set(system.candidate.repeats)
+    own |= {system.candidate.name} | {item.name for item in system.candidate.dimensions}
+    return name in own or name.startswith(("f_", "layer_"))
+
+
+def _candidate_facts(scan: Scan) -> str:
+    selected, needs_decision = [], False
+    for name in scan.columns:
+        owned = candidate_owned(scan, name)
+        needs_decision |= not owned
+        column = physical_column(scan.system, "candidate", name)
+        selected.append(f"{'c' if owned else 'd'}.{quoted(column)} AS {quoted(name)}")
+    join = ""
+    if needs_decision:
+        # A decision and its candidates carry the same time, so both sides prune to the window.
+        decisions = f"(SELECT * FROM decisions AS w WHERE {_window(scan, 'w')})"
+        join = f" LEFT JOIN {decisions} AS d ON d.decision_id = c.decision_id"
+    return f"SELECT {', '.join(selected)} FROM candidates AS c{join} WHERE {_window(scan, 'c')}"
+
+
+def reading_span(scan: Scan, table: str) -> tuple[datetime, datetime | None]:
+    """Return the span of a table's time column that a scan needs; None for no end.
+
+    Outcomes come after their decision (a day of clock skew allowed) and may come at any time;
+    retries of a request may be decided after the window.
+    """
+    start, end = scan.span.start, scan.span.end
+    if table == "outcomes":
+        return start - timedelta(days=1), None
+    if scan.unit == "request" and scan.outcomes:
+        return start, None
+    return start, end

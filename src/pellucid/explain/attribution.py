@@ -1,0 +1,111 @@
+"""Attributions of logged candidates: computed, checked to add up, and shaped as the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pellucid.errors import AdditivityError
+from pellucid.explain.explainers.base import Explainer, encode, load_explainer
+
+# Relative to the raw score, at least 1: room for float32 sums over hundreds of trees.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A logged model version, ready to explain.
+
+    Attributes
+    ----------
+    model_id : str
+    output_scale : str
+    features : tuple of str
+        In the model's order.
+    categories : dict of str to list of str
+    explainer : Explainer
+    """
+
+    model_id: str
+    output_scale: str
+    features: tuple[str, ...]
+    categories: Mapping[str, list[str]]
+    explainer: Explainer
+
+
+def load_model(row: Mapping[str, Any], content: bytes) -> LoadedModel:
+    """Return the model of a row of `models` and its file.
+
+    Raises
+    ------
+    ExplainError, MissingExtraError
+        If there is no explainer for it, or its library is not installed.
+    """
+    return LoadedModel(
+        model_id=row["model_id"],
+        output_scale=row["output_scale"],
+        features=tuple(row["features"]),
+        categories=json.loads(row["categories"] or "{}"),
+        explainer=load_explainer(row["framework"], content),
+    )
+
+
+def attribute(model: LoadedModel, rows: pa.Table, *, sample_weight: float = 1.0) -> pa.Table:
+    """Explain candidates and return them as rows of `attributions`.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table, n rows
+        Candidates with a raw score: ids, `decided_at`, `raw_score` and ``f_`` columns.
+    sample_weight : float, default 1
+        Inverse of the probability that a row was picked for explaining.
+
+    Returns
+    -------
+    pyarrow.Table, n rows
+        With the residual of the *logged* raw score: far from 0 where the logged features or model
+        are not the ones that scored.
+
+    Raises
+    ------
+    AdditivityError
+        If base value plus attributions miss what the model itself gives for the same features.
+    """
+    matrix = encode(rows, model.features, model.categories)
+    base, values = model.explainer.attribute(matrix)
+    values = values.astype(np.float32)
+    summed = base + values.sum(axis=1, dtype=np.float64)
+    _check(model, matrix, summed)
+    logged = rows.column("raw_score").to_numpy()
+    count = rows.num_rows
+    columns: dict[str, Any] = {
+        name: rows.column(name) for name in ("decision_id", "decided_at", "candidate_id")
+    }
+    columns |= {
+        "model_id": [model.model_id] * count,
+        "output_scale": [model.output_scale] * count,
+        "base_value": base,
+        "raw_score": logged,
+        "residual": logged - summed,
+        "sample_weight": np.full(count, sample_weight),
+        "explainer": [model.explainer.name] * count,
+    }
+    columns |= {f"a_{name}": values[:, index] for index, name in enumerate(model.features)}
+    return pa.table(columns)
+
+
+def _check(model: LoadedModel, matrix: np.ndarray, summed: np.ndarray) -> None:
+    scores = model.explainer.raw_score(matrix)
+    miss = np.abs(summed - scores)
+    worst = int(np.argmax(miss - TOLERANCE * np.maximum(1, np.abs(scores)))) if len(miss) else 0
+    if len(miss) and miss[worst] > TOLERANCE * max(1, abs(scores[worst])):
+        raise AdditivityError(
+            f"model '{model.model_id}': base value + attributions = {summed[worst]:.6f}, but the "
+            f"model gives {scores[worst]:.6f} (row {worst}); explained with "
+            f"{model.explainer.name}: log attributions of your own instead"
+        )

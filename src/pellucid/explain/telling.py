@@ -1,0 +1,136 @@
+"""A story in words: titled paragraphs that need no knowledge of machine learning."""
+
+from __future__ import annotations
+
+from pellucid.explain.story import Attribution, CandidateView, Story
+from pellucid.spec.system import System
+
+_MINUS = "−"
+_BARS_TOLD = 5
+
+
+def tell(story: Story, system: System) -> list[tuple[str, list[str]]]:
+    """Return the story as (title, sentences), in the order in which things happened."""
+    told = [
+        ("What was decided about", _subject(story, system)),
+        ("Who could be picked", _eligibility(story, system)),
+        ("What the model said", _scores(story, system)),
+        ("What the policy layers did", _layers(story)),
+        ("What happened", _outcomes(story)),
+    ]
+    return [(title, sentences) for title, sentences in told if sentences]
+
+
+def _subject(story: Story, system: System) -> list[str]:
+    decision = story.decision
+    facts = [f"{item.label or item.name} {decision[item.name]}"
+             for item in system.dimensions if item.name in decision]  # fmt: skip
+    amount = ""
+    if "amount_minor" in decision:
+        amount = f", {decision['amount_minor']:,} minor units of {decision.get('currency', '?')}"
+    lines = [
+        f"Decision {decision['decision_id']} at {decision['decided_at']:%Y-%m-%d %H:%M:%S} UTC"
+        f"{amount}."
+    ]
+    if facts:
+        lines.append(", ".join(facts) + ".")
+    if len(story.attempts) > 1:
+        tried = ", then ".join(str(item["chosen"]) for item in story.attempts)
+        lines.append(
+            f"Attempt {decision['attempt']} of {len(story.attempts)} on request "
+            f"{decision['request_id']}: {tried}."
+        )
+    if decision.get("arm") == "control":
+        lines.append("It was in the control arm: decided without the model, for comparison.")
+    return lines
+
+
+def _eligibility(story: Story, system: System) -> list[str]:
+    allowed = [item.candidate_id for item in story.candidates if item.is_eligible]
+    refused = [item for item in story.candidates if not item.is_eligible]
+    noun = system.candidate.label or system.candidate.name
+    if not story.candidates:
+        return [f"No {noun.lower()} was logged for this decision."]
+    lines = [f"{len(allowed)} of {len(story.candidates)} were allowed: {', '.join(allowed)}."]
+    lines += [
+        f"{item.candidate_id} was not: {item.ineligible_reason or 'no reason logged'}."
+        for item in refused
+    ]
+    return lines
+
+
+def _scores(story: Story, system: System) -> list[str]:
+    scored = sorted(
+        (item for item in story.candidates if item.probability is not None),
+        key=lambda item: -(item.probability or 0.0),
+    )
+    if not scored:
+        return []
+    ranking = ", ".join(f"{item.candidate_id} {item.probability:.1%}" for item in scored)
+    lines = [f"Expected success by the model: {ranking}."]
+    chosen = story.chosen
+    if chosen and chosen.attribution:
+        lines += _bars(chosen, chosen.attribution, system)
+    return lines
+
+
+def _bars(chosen: CandidateView, attribution: Attribution, system: System) -> list[str]:
+    unit = system.score_unit.replace("_", "-")
+    shown = [
+        f"{bar.label} = {bar.shown_value} ({_signed(bar.attribution)})"
+        for bar in attribution.bars[:_BARS_TOLD]
+    ]
+    rest = sum(bar.attribution for bar in attribution.bars[_BARS_TOLD:])
+    lines = [
+        f"For {chosen.candidate_id}, from the average {_signed(attribution.base_value)} to "
+        f"{_signed(attribution.raw_score)} {unit}: {', '.join(shown)}"
+        f"{f', all others ({_signed(rest)})' if len(attribution.bars) > _BARS_TOLD else ''}; "
+        f"left unexplained: {attribution.residual:.1e}."
+    ]
+    if not attribution.is_additive:
+        lines.append(
+            "The logged score is not what this model gives for the logged features: the model "
+            "file, the features or the score were logged wrongly. Do not trust these bars."
+        )
+    return lines
+
+
+def _layers(story: Story) -> list[str]:
+    lines, before = [], None
+    for stage in story.stages:
+        if stage.stage == "model":
+            lines.append(f"The model alone picks {stage.pick}.")
+        elif stage.is_override:
+            lines.append(f"{stage.label} moves it from {before} to {stage.pick}.")
+        else:
+            lines.append(f"{stage.label} leaves {stage.pick}.")
+        before = stage.pick
+    chosen = story.chosen
+    if chosen is None:
+        lines.append("Nothing was picked.")
+    else:
+        chance = story.decision.get("propensity", chosen.propensity)
+        how = f" (the policy picks it with probability {chance:.1%})" if chance else ""
+        lines.append(f"Picked: {chosen.candidate_id}{how}.")
+    return lines
+
+
+def _outcomes(story: Story) -> list[str]:
+    if not story.outcomes:
+        return ["No outcome is known yet: pending, not negative."]
+    lines = []
+    seen: set[str] = set()
+    for row in story.outcomes:
+        corrected = "corrected to" if row["outcome"] in seen else "="
+        seen.add(row["outcome"])
+        reason = f", reason {row['reason']}" if row["reason"] else ""
+        blame = f" (blame: {row['blame']})" if row["blame"] else ""
+        lines.append(
+            f"{row['outcome']} {corrected} {row['value']:g} at "
+            f"{row['outcome_at']:%Y-%m-%d %H:%M} UTC{reason}{blame}."
+        )
+    return lines
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", _MINUS)

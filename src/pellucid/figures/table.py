@@ -1,0 +1,155 @@
+"""A small table for people: typed columns that know how to be shown and how to be downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pellucid.errors import DataError
+from pellucid.figures import numbers
+
+Kind = Literal[
+    "text", "candidate", "count", "rate", "bar", "points", "log_odds", "number", "money",
+    "interval", "heat", "pill", "time",
+]  # fmt: skip
+Cell = Any
+TEXT_KINDS = frozenset({"text", "candidate", "pill", "time"})
+SMALL_N = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    label : str
+        Heading.
+    kind : str
+        What its cells hold: ``text``; ``candidate`` (text, shown with its colour); ``count``;
+        ``rate`` and ``bar`` (0 to 1, the second with a bar); ``points`` (difference of rates);
+        ``log_odds``; ``number``; ``money``: (minor units, currency); ``interval``: (low, high);
+        ``heat``: (rate, n), shown on a coloured ground; ``pill``: (text, tone) with tone ``good``,
+        ``bad``, ``warn`` or empty; ``time``: an aware datetime. None shows as a dash.
+    note : str
+        Definition, shown on the heading.
+    """
+
+    label: str
+    kind: Kind = "text"
+    note: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether cells are aligned to the right."""
+        return self.kind not in TEXT_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns and rows, as plain values.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        Columns, in order.
+    rows : tuple of tuple
+        One cell for each column.
+    total : tuple, optional
+        A last row for the whole.
+    marked : tuple of int
+        Positions of rows to set off, for example the chosen candidate.
+
+    Raises
+    ------
+    DataError
+        If a row has more or fewer cells than there are columns.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    total: tuple[Cell, ...] | None = None
+    marked: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows = (*self.rows, *(() if self.total is None else (self.total,)))
+        for place, row in enumerate(rows):
+            if len(row) != len(self.columns):
+                raise DataError(
+                    f"row {place} of a table",
+                    [f"has {len(row)} cells for {len(self.columns)} columns"],
+                )
+
+    def csv_records(self) -> dict[str, list[Any]]:
+        """Return headings and rows of raw values, as a download should hold them.
+
+        Returns
+        -------
+        dict
+            ``columns``: list of str; ``rows``: list of lists of text, numbers or None. Compound
+            cells take two columns; rates stay 0 to 1; times are ISO 8601.
+        """
+        heads = [name for column in self.columns for name in _csv_heads(column)]
+        rows = [*self.rows, *(() if self.total is None else (self.total,))]
+        return {
+            "columns": heads,
+            "rows": [
+                [value for column, cell in zip(self.columns, row, strict=True)
+                 for value in _csv_values(column, cell)]
+                for row in rows
+            ],
+        }  # fmt: skip
+
+
+def cell_text(column: Column, cell: Cell) -> str:
+    """Return a cell as it is written for people."""
+    if cell is None:
+        return numbers.NONE
+    match column.kind:
+        case "count":
+            return numbers.count(cell)
+        case "rate" | "bar":
+            return numbers.rate(cell)
+        case "points":
+            return numbers.points(cell)
+        case "log_odds":
+            return numbers.log_odds(cell)
+        case "number":
+            return numbers.number(cell)
+        case "time":
+            return numbers.instant(cell)
+        case "interval":
+            return numbers.interval(*cell)
+        case "money":
+            return numbers.money(*cell)
+        case "heat":
+            return numbers.rate(cell[0])
+        case "pill":
+            return str(cell[0])
+        case _:
+            return str(cell)
+
+
+_PARTS = {"money": ("minor units", "currency"), "interval": ("low", "high"), "heat": ("rate", "n")}
+
+
+def _csv_heads(column: Column) -> tuple[str, ...]:
+    parts = _PARTS.get(column.kind)
+    return (column.label,) if parts is None else tuple(f"{column.label} {p}" for p in parts)
+
+
+def _csv_values(column: Column, cell: Cell) -> tuple[Any, ...]:
+    if column.kind in _PARTS:
+        return (None, None) if cell is None else tuple(_plain(part) for part in cell)
+    if column.kind == "pill" and cell is not None:
+        return (str(cell[0]),)
+    return (_plain(cell),)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any cell
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not numbers.is_known(value):
+        return None
+    return value

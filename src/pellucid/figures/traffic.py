@@ -1,0 +1,105 @@
+"""Where the traffic went: shares over time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from pellucid.figures import numbers
+from pellucid.figures.figure import Figure
+from pellucid.figures.layout import (
+    Json, base_layout, empty_figure, font, label, note, rate_ticks, short_label, spread,
+)  # fmt: skip
+from pellucid.figures.rows import at_level, grain_word, stamp, step_of
+from pellucid.figures.table import Column, Table
+from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
+
+
+def share_over_time(
+    rows: pa.Table, by: str, *, order: Sequence[str] = (), title: str = "Traffic share"
+) -> Figure:
+    """Stacked shares over time, labelled at their right end.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        Result of one share metric with a grain, broken down by `by`: ``value`` is 0 to 1 and adds
+        up to 1 in each bucket.
+    by : str
+        The dimension, for example ``route``.
+    order : sequence of str, optional
+        All candidates in the order that fixes their colours; their sorted names by default. Of
+        more than eight, the seven with most traffic are drawn and the rest is "Other".
+    title : str
+        What the shares are of, for the sentence.
+    """
+    found = at_level(rows, (by,))
+    if not found:
+        return empty_figure("decisions")
+    times = sorted({row["start_at"] for row in found})
+    parts: dict[str, dict[datetime, float]] = defaultdict(dict)
+    for row in found:
+        parts[str(row[by])][row["start_at"]] = row["value"]
+    names = tuple(order) or tuple(sorted(parts))
+    names += tuple(sorted(name for name in parts if name not in names))
+    shown, series = _folded(names, parts, times)
+    tokens = candidate_tokens(names, shown) | {OTHER: OTHER_TOKEN}
+    layout = base_layout(260, hovermode="x unified")
+    layout["margin"]["r"] = 42 + round(6.6 * max(len(short_label(name)) for name in series))
+    layout["xaxis"] |= {"type": "date", "tickformat": "%-d %b", "tickangle": 0}
+    layout["yaxis"] |= {"range": [0, 1], "showgrid": False, **rate_ticks(0, 1)}
+    layout["annotations"] = _end_labels(series, tokens)
+    moments = [stamp(time) for time in times]
+    data = tuple(
+        {"type": "scatter", "mode": "lines", "stackgroup": "all", "x": moments, "y": values,
+         "name": label(name), "line": {"width": 1, "color": "@surface"},
+         "fillcolor": tokens[name], "hovertemplate": "%{y:.1%}"}
+        for name, values in series.items()
+    )  # fmt: skip
+    last = ", ".join(f"{name} {numbers.rate(values[-1])}" for name, values in series.items())
+    word = grain_word(step_of(times))
+    alt = (
+        f"{title} per {word} by {by}, {numbers.day(times[0])} to {numbers.day(times[-1])}. "
+        f"In the last {word}: {last}."
+    )
+    columns = (Column("Start (UTC)", "time"), *(Column(name, "rate") for name in series))
+    table = Table(columns, tuple(zip(times, *series.values(), strict=True)))
+    return Figure(data, layout, alt, table)
+
+
+def _folded(
+    names: Sequence[str], parts: dict[str, dict[datetime, float]], times: Sequence[datetime]
+) -> tuple[list[str], dict[str, list[float]]]:
+    names = [name for name in names if name in parts]
+    shown = names
+    if len(names) > MOST_CANDIDATES:
+        by_size = sorted(names, key=lambda name: (-sum(parts[name].values()), name))
+        kept = set(by_size[: MOST_CANDIDATES - 1])
+        shown = [name for name in names if name in kept]
+    series = {name: [parts[name].get(time, 0.0) for time in times] for name in shown}
+    rest = [name for name in names if name not in series]
+    if rest:
+        series[OTHER] = [sum(parts[name].get(time, 0.0) for name in rest) for time in times]
+    return shown, series
+
+
+def _end_labels(series: dict[str, list[float]], tokens: dict[str, str]) -> list[Json]:
+    middles, names, below = [], [], 0.0
+    for name, values in series.items():
+        if values[-1] > 0:
+            middles.append(below + values[-1] / 2)
+            names.append(name)
+        below += values[-1]
+    notes = []
+    for name, place in zip(names, spread(middles, 0.076, 0.02, 0.98), strict=True):
+        text = f"{short_label(name)} <b>{numbers.rate(series[name][-1], 0)}</b>"
+        for content, shift, look in (
+            ("■", 7, font(13, tokens[name])), (text, 21, font(11.5, "@text")),
+        ):  # fmt: skip
+            notes.append(
+                note(1, place, content, xref="paper", xanchor="left", xshift=shift, font=look)
+            )
+    return notes

@@ -1,0 +1,156 @@
+"""Where bulk rows come from: frames with an Arrow stream, Parquet files, CSV files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from pellucid.errors import DataError
+
+# A chunk is one commit. Large enough for few files, small enough for bounded memory.
+_CHUNK_BYTES = 96 * 1024 * 1024
+_FEWEST_ROWS, _MOST_ROWS = 16 * 1024, 1024 * 1024
+_BATCH_ROWS = 64 * 1024
+_CSV_BLOCK_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stream of rows.
+
+    Attributes
+    ----------
+    name : str
+        For people: the file's name, or the kind of frame.
+    identity : str or None
+        Says which rows these are, in every process; None where nothing does.
+    chunks : callable
+        Yields tables; the same chunks each time for the same identity.
+    row_count : int or None
+        Rows in all, where known beforehand.
+    """
+
+    name: str
+    identity: str | None
+    chunks: Callable[[], Iterator[pa.Table]]
+    row_count: int | None
+
+
+def open_source(frame: object, *, batch_id: str | None) -> Source:
+    """Open a frame or file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as rows.
+    """
+    if isinstance(frame, (str, os.PathLike)):
+        return _file_source(Path(os.fspath(frame)), batch_id)
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise DataError(
+            f"a {type(frame).__name__}",
+            ["has no Arrow stream; pass a PyArrow, Polars or pandas frame, a DuckDB relation, "
+             "or the path of a Parquet or CSV file"],
+        )  # fmt: skip
+    count = frame.num_rows if isinstance(frame, pa.Table) else None
+
+    def chunks() -> Iterator[pa.Table]:
+        reader = pa.RecordBatchReader.from_stream(frame)
+        yield from _gather(iter(reader), reader.schema, _FEWEST_ROWS * 16)
+
+    return Source(f"{type(frame).__module__.partition('.')[0]} frame", batch_id, chunks, count)
+
+
+def _file_source(path: Path, batch_id: str | None) -> Source:
+    if not path.is_file():
+        raise DataError(f"'{path.name}'", [f"there is no file at {path}"])
+    if path.stat().st_size == 0:
+        raise DataError(f"'{path.name}'", ["the file is empty"])
+    kind = path.suffix.lower()
+    if kind in (".parquet", ".pq"):
+        return _parquet_source(path, batch_id)
+    if kind in (".csv", ".tsv"):
+        return _csv_source(path, batch_id, delimiter="\t" if kind == ".tsv" else ",")
+    raise DataError(f"'{path.name}'", ["is neither .parquet nor .csv"])
+
+
+def _parquet_source(path: Path, batch_id: str | None) -> Source:
+    try:
+        with pq.ParquetFile(path) as file:
+            footer, schema = file.metadata, file.schema_arrow
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, "Parquet", error) from error
+    total = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
+    per_row = max(1, total // max(1, footer.num_rows))
+    rows = min(max(_CHUNK_BYTES // per_row, _FEWEST_ROWS), _MOST_ROWS)
+
+    def chunks() -> Iterator[pa.Table]:
+        try:
+            with pq.ParquetFile(path) as file:
+                yield from _gather(file.iter_batches(batch_size=_BATCH_ROWS), schema, rows)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(path, "Parquet", error) from error
+
+    return Source(path.name, batch_id or _digest(path, rows), chunks, footer.num_rows)
+
+
+def _csv_source(path: Path, batch_id: str | None, *, delimiter: str) -> Source:
+    def chunks() -> Iterator[pa.Table]:
+        parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+        try:
+            with csv.open_csv(path, parse_options=parse) as peek:
+                names = peek.schema.names
+            # Every cell is read as text and converted by the record's own rules: a wrong cell
+            # then costs its row, not the file, and 'NA' stays Namibia.
+            convert = csv.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                strings_can_be_null=True, null_values=["", "NULL", "null"],
+                quoted_strings_can_be_null=False,
+            )  # fmt: skip
+            read = csv.ReadOptions(block_size=_CSV_BLOCK_BYTES)
+            with csv.open_csv(
+                path, parse_options=parse, convert_options=convert, read_options=read
+            ) as reader:
+                yield from _gather(iter(reader), reader.schema, _FEWEST_ROWS * 16)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(path, "CSV", error) from error
+
+    return Source(path.name, batch_id or _digest(path, _CSV_BLOCK_BYTES), chunks, None)
+
+
+def _gather(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int
+) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        start = 0
+        while start < batch.num_rows:
+            part = batch.slice(start, rows - count)
+            held.append(part)
+            count += part.num_rows
+            start += part.num_rows
+            if count == rows:
+                yield pa.Table.from_batches(held, schema)
+                held, count = [], 0
+    if held:
+        yield pa.Table.from_batches(held, schema)
+
+
+def _digest(path: Path, chunking: int) -> str:
+    # The chunking is part of the identity: other chunks are other batches.
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{digest}:{chunking}"
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+    first = str(error).splitlines()[0]
+    return DataError(f"'{path.name}'", [f"cannot be read as {kind}: {first}"])

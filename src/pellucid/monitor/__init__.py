@@ -1,0 +1,1 @@
+"""Module 2: metrics over windows, segments and breakdowns."""

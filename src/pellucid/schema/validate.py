@@ -1,0 +1,291 @@
+"""Validation of a batch: rows that fit the standard record, and rows refused with every reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pellucid.errors import DataError, did_you_mean
+from pellucid.schema.arrow import arrow_type, declared_type, is_text, stored_type
+from pellucid.schema.columns import ColumnRule, column_rules, open_family
+from pellucid.schema.conversion import convert
+from pellucid.schema.fields import Field, Table
+
+LONGEST_TEXT_BYTES = 64 * 1024
+CLOCK_SKEW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A batch, sorted into what fits and what does not.
+
+    Attributes
+    ----------
+    accepted : pyarrow.Table
+        Rows as they are stored.
+    refused : pyarrow.Table
+        Rows as they came.
+    refused_rows : array of int64
+        Their row numbers in the batch.
+    reasons : list of list of str
+        For each refused row every reason.
+    violations : dict of str to list of int
+        Each kind of violation and the rows that show it.
+    """
+
+    accepted: pa.Table
+    refused: pa.Table
+    refused_rows: np.ndarray
+    reasons: list[list[str]]
+    violations: dict[str, list[int]]
+
+    def summary(self, *, first_row: int = 0) -> list[str]:
+        """Return a line for each kind of violation, with its count and first rows."""
+        lines = []
+        for reason, rows in sorted(self.violations.items(), key=lambda item: -len(item[1])):
+            shown = ", ".join(str(row + first_row) for row in rows[:3])
+            more = ", ..." if len(rows) > 3 else ""
+            noun = "row" if len(rows) == 1 else "rows"
+            lines.append(f"{len(rows):,} {noun} ({shown}{more}): {reason}")
+        return lines
+
+
+@dataclass(slots=True)
+class _Findings:
+    count: int
+    violations: dict[str, list[int]] = field(default_factory=dict)
+
+    def refuse(self, mask: pa.ChunkedArray | pa.Array | np.ndarray, reason: str) -> None:
+        bad = mask if isinstance(mask, np.ndarray) else _as_mask(mask)
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            self.violations.setdefault(reason, []).extend(rows.tolist())
+
+    def reasons(self) -> dict[int, list[str]]:
+        by_row: dict[int, list[str]] = {}
+        for reason, rows in self.violations.items():
+            for row in rows:
+                by_row.setdefault(row, []).append(reason)
+        return dict(sorted(by_row.items()))
+
+
+def validate(
+    table: Table,
+    rows: pa.Table,
+    *,
+    names: Mapping[str, Mapping[str, str]],
+    now: datetime,
+    where: str,
+) -> Validated:
+    """Check a batch against a table, convert it to stored types, fill the defaults.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        As the user gave them, columns already under the record's names.
+    names : mapping
+        Declared names of each column family.
+    now : datetime
+        Aware; times more than ten minutes later are refused.
+    where : str
+        Named in errors, for example the file.
+
+    Raises
+    ------
+    DataError
+        If columns are unknown, absent or of an impossible type: nothing of the batch can be
+        stored then. All such problems are in the one error.
+    """
+    rules = column_rules(table, names)
+    problems = _shape_problems(table, rows, rules)
+    if problems:
+        raise DataError(f"{table.name} from {where}", problems)
+    findings = _Findings(rows.num_rows)
+    stored: dict[str, pa.ChunkedArray] = {}
+    for name in rows.column_names:
+        rule = rules.get(name) or ColumnRule(name, family=open_family(table, name))
+        column = _stored_column(rule, rows.column(name), findings)
+        if column is not None:
+            stored[name] = column
+            _check_values(rule, column, findings, now)
+    _fill_defaults(table, stored, rows.num_rows)
+    for name in table.required:
+        if name in stored:
+            findings.refuse(pc.is_null(stored[name]), f"{name} is missing; it is required")
+    return _sorted(rows, pa.table(stored), findings)
+
+
+def _shape_problems(
+    table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule]
+) -> list[str]:
+    problems = []
+    for name in rows.column_names:
+        if rows.column_names.count(name) > 1:
+            problems.append(f"{name}: there are two columns of this name; drop one")
+        elif name not in rules and open_family(table, name) is None:
+            problems.append(
+                f"{name}: unknown column{did_you_mean(name, rules)} Declare it in the spec, "
+                "map it under `columns`, or prefix it with 'raw_' to keep it as a raw input."
+                if _takes_raw(table)
+                else f"{name}: unknown column{did_you_mean(name, rules)}"
+            )
+            continue
+        problems += _type_problem(rules.get(name), table, name, rows.schema.field(name).type)
+    for name in table.required:
+        spec = table.field(name)
+        if name not in rows.column_names and not (spec and spec.default):
+            problems.append(f"{name}: this column is required and absent")
+    return list(dict.fromkeys(problems))
+
+
+def _takes_raw(table: Table) -> bool:
+    return any(family.names == "raw" for family in table.families)
+
+
+def _type_problem(
+    rule: ColumnRule | None, table: Table, name: str, given: pa.DataType
+) -> list[str]:
+    family = rule.family if rule else open_family(table, name)
+    if family is not None:
+        if stored_type(family, given) is None:
+            return [f"{name}: {given} cannot be stored; use numbers, text or true/false"]
+        return []
+    if rule is None or rule.field is None:
+        return []
+    value = given.value_type if pa.types.is_dictionary(given) else given
+    if rule.field.type.startswith("timestamp") and pa.types.is_timestamp(value):
+        if value.tz is None:
+            return [
+                f"{name}: timestamps have no time zone, so their instant is unknown; "
+                "attach one first (UTC: `dt.tz_localize('UTC')`, in the shell `--timezone UTC`)"
+            ]
+        return []
+    wanted = arrow_type(rule.field.type)
+    if pa.types.is_nested(value) != pa.types.is_nested(wanted):
+        return [f"{name}: expected {rule.field.type}, got {given}"]
+    return []
+
+
+def _stored_column(
+    rule: ColumnRule, column: pa.ChunkedArray, findings: _Findings
+) -> pa.ChunkedArray | None:
+    if rule.field is not None:
+        kind = arrow_type(rule.field.type)
+    elif rule.family is not None:
+        found = declared_type(rule.kind) or stored_type(rule.family, column.type)
+        if found is None or pa.types.is_null(found):
+            return None
+        kind = found
+    converted, bad = convert(column, kind)
+    if bad is not None:
+        findings.refuse(bad, f"{rule.name} is not a valid {_kind_name(kind)}")
+    if rule.family is not None and pa.types.is_floating(kind):
+        return _numbers_of_family(rule, converted, findings)
+    return converted
+
+
+def _numbers_of_family(
+    rule: ColumnRule, column: pa.ChunkedArray, findings: _Findings
+) -> pa.ChunkedArray:
+    findings.refuse(pc.is_inf(column), f"{rule.name} is infinite; log a finite number or null")
+    # A model sees NaN as missing, so one mark of a missing feature is enough: null.
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+
+
+def _check_values(
+    rule: ColumnRule, column: pa.ChunkedArray, findings: _Findings, now: datetime
+) -> None:
+    name, kind = rule.name, column.type
+    if is_text(kind):
+        limit = LONGEST_TEXT_BYTES
+        too_long = pc.greater(pc.binary_length(column), limit)
+        findings.refuse(too_long, f"{name} is longer than {limit // 1024} KiB; shorten it")
+    if rule.field is None:
+        return
+    spec = rule.field
+    if pa.types.is_floating(kind):
+        findings.refuse(pc.is_nan(column), f"{name} is NaN; log null for a missing score")
+        findings.refuse(pc.is_inf(column), f"{name} is infinite; log a finite number")
+    if pa.types.is_timestamp(kind) and rule.name != "refused_at":
+        late = pc.greater(column, pa.scalar(now + CLOCK_SKEW, kind))
+        findings.refuse(late, f"{name} is in the future; log UTC, and check the clock")
+    for limit, compare, words in (
+        (spec.minimum, pc.less, "below"),
+        (spec.maximum, pc.greater, "above"),
+        (spec.above, pc.less_equal, "not above"),
+    ):
+        if limit is not None:
+            bad = compare(column, pa.scalar(limit, kind))
+            findings.refuse(bad, f"{name} is {words} {limit:g}; {_range_words(spec)}")
+    if spec.choices:
+        bad = pc.invert(pc.is_in(column, value_set=pa.array(spec.choices, kind)))
+        bad = pc.and_(bad, pc.is_valid(column))
+        findings.refuse(bad, f"{name} is not one of {', '.join(spec.choices)}")
+    if spec.required and is_text(kind):
+        empty = pc.equal(pc.binary_length(column), 0)
+        findings.refuse(empty, f"{name} is empty; it is required")
+
+
+def _range_words(spec: Field) -> str:
+    low, high, above = spec.minimum, spec.maximum, spec.above
+    left = f"({above:g}" if above is not None else f"[{low:g}" if low is not None else "(-∞"
+    right = f"{high:g}]" if high is not None else "∞)"
+    return f"it must lie in {left}, {right}"
+
+
+def _fill_defaults(table: Table, stored: dict[str, pa.ChunkedArray], count: int) -> None:
+    for spec in table.fields:
+        if not spec.default:
+            continue
+        if spec.default in {item.name for item in table.fields}:
+            fallback = stored.get(spec.default)
+        else:
+            fallback = _constant(spec.default, arrow_type(spec.type), count)
+        if fallback is None:
+            continue
+        given = stored.get(spec.name)
+        stored[spec.name] = fallback if given is None else pc.coalesce(given, fallback)
+
+
+def _constant(text: str, kind: pa.DataType, count: int) -> pa.ChunkedArray:
+    value = {"true": True, "false": False}.get(text, text)
+    scalar = pa.scalar(float(value) if isinstance(value, str) else value).cast(kind)
+    return pa.chunked_array([pa.repeat(scalar, count)])
+
+
+def _sorted(rows: pa.Table, stored: pa.Table, findings: _Findings) -> Validated:
+    reasons = findings.reasons()
+    refused = np.fromiter(reasons, dtype=np.int64, count=len(reasons))
+    if len(refused):
+        keep = np.ones(rows.num_rows, dtype=bool)
+        keep[refused] = False
+        stored = stored.filter(pa.array(keep))
+    return Validated(
+        accepted=stored,
+        refused=rows.take(refused) if len(refused) else rows.slice(0, 0),
+        refused_rows=refused,
+        reasons=list(reasons.values()),
+        violations=findings.violations,
+    )
+
+
+def _as_mask(mask: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    filled = pc.fill_null(mask, False)
+    whole = filled.combine_chunks() if isinstance(filled, pa.ChunkedArray) else filled
+    return whole.to_numpy(zero_copy_only=False)
+
+
+def _kind_name(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "instant (ISO 8601 with a time zone)"
+    if pa.types.is_boolean(kind):
+        return "true/false"
+    if pa.types.is_integer(kind):
+        return "whole number"
+    return "number" if pa.types.is_floating(kind) else str(kind)
+
