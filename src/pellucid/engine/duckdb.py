@@ -70,7 +70,7 @@ class DuckDBEngine:
             cursor.execute("SET TimeZone = 'UTC'")
             for name, table in tables.items():
                 _attach(cursor, name, table)
-            return cursor.execute(sql).to_arrow_table()
+            return cursor.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise EngineError(f"DuckDB could not run the query: {error}") from error
         finally:

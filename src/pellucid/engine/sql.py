@@ -126,8 +126,9 @@ def _outcome_cte(scan: Scan, outcome: Outcome, index: int) -> str:
               "blame": f"{outcome.name}_blame"}  # fmt: skip
     # One whole number orders observations by recorded_at, then outcome_at: the latest one counts.
     order = "CAST(epoch_us(recorded_at) AS HUGEINT) * 9223372036854775807 + epoch_us(outcome_at)"
+    # arg_max skips rows whose value is null: the latest observation without a reason has none.
     latest = ", ".join(
-        f"arg_max({column}, {order}) AS {column}"
+        f"{'arg_max' if column == 'value' else 'arg_max_null'}({column}, {order}) AS {column}"
         for column, name in picked.items()
         if column == "value" or name in scan.columns
     )

@@ -110,6 +110,24 @@ def reference_line(value: float, text: str, count: int) -> tuple[Json, Json]:
     return line, note(value, 1, text, yref="paper", yanchor="bottom", yshift=6)
 
 
+def key_notes(parts: Sequence[tuple[str, str, str]]) -> list[Json]:
+    """Return a line above the dots that says what each shape is.
+
+    Parameters
+    ----------
+    parts : sequence of (shape, token, text)
+        Left to right; a figure's own words, never data.
+    """
+    notes, offset = [], 0
+    for shape, colour, text in parts:
+        for content, shade in ((shape, colour), (text, "@muted")):
+            place = {"xref": "paper", "yref": "paper", "xanchor": "left", "xshift": offset}
+            look = {"yanchor": "bottom", "yshift": 6, "font": font(11, shade)}
+            notes.append(note(0, 1, content, **place, **look))
+            offset += 15 if content is shape else round(6.1 * len(text)) + 14
+    return notes
+
+
 def dots(
     values: Sequence[float],
     places: Sequence[float],

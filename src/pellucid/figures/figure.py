@@ -81,7 +81,7 @@ class Figure:
         return {_MIME: drawn, "text/html": html, "text/plain": self.alt}
 
 
-def script_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def script_json(value: Any) -> str:
     """Return JSON that is safe inside a ``<script>`` element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":

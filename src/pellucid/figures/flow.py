@@ -4,76 +4,36 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-import pyarrow as pa
 
 from pellucid.figures import numbers
+from pellucid.figures.board import (
+    Board,
+    FlowTables,
+    Link,
+    change_of,
+    label_of,
+    make_board,
+    make_links,
+    moved_share,
+    sizes_of,
+)  # fmt: skip
 from pellucid.figures.figure import Figure
 from pellucid.figures.layout import (
-    Json, base_layout, empty_figure, font, label, note, short_label, spread,
+    Json,
+    base_layout,
+    empty_figure,
+    font,
+    label,
+    note,
+    short_label,
+    spread,
 )  # fmt: skip
 from pellucid.figures.table import Column, Table
-from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
 
 _HEIGHT = 420
-_GAP = 0.03
 _HALF_NODE = 0.012
 _STEPS = 16
 _FLAT = 0.0005
-
-
-class FlowTables(Protocol):
-    """What a policy flow holds; `pellucid.explain.flow.Flow` is one.
-
-    Attributes
-    ----------
-    stages : tuple of str
-        Labels of the stages in order: the model, then each layer.
-    nodes : pyarrow.Table
-        ``stage``, ``candidate``, ``decisions``, ``share`` (0 to 1).
-    links : pyarrow.Table
-        ``stage``, ``next_stage``, ``source``, ``target``, ``decisions``, ``share``, ``is_moved``.
-    """
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Labels of the stages in order."""
-
-    @property
-    def nodes(self) -> pa.Table:
-        """Decisions of each candidate after each stage."""
-
-    @property
-    def links(self) -> pa.Table:
-        """Decisions between candidates of adjacent stages."""
-
-
-@dataclass(slots=True)
-class _Link:
-    stage: str
-    next_stage: str
-    source: str
-    target: str
-    decisions: float
-
-    @property
-    def is_kept(self) -> bool:
-        return self.source == self.target
-
-
-@dataclass(frozen=True, slots=True)
-class _Board:
-    """Sizes and places of an alluvial chart, in shares of its height."""
-
-    stages: tuple[str, ...]
-    names: tuple[str, ...]
-    size: dict[tuple[str, str], float]
-    top: dict[tuple[str, str], float]
-    scale: float
-    total: float
-    tokens: dict[str, str]
 
 
 def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
@@ -91,11 +51,11 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
         All candidates in the order that fixes their colours; their sorted names by default. Of
         more than eight, the seven largest are drawn and the rest is "Other".
     """
-    sizes = _sizes(flow)
+    sizes = sizes_of(flow)
     if not flow.stages or not sizes:
         return empty_figure("decisions with a logged pick at each stage")
-    board = _board(flow.stages, sizes, order)
-    links = _links(flow, board.names)
+    board = make_board(flow.stages, sizes, order)
+    links = make_links(flow, board.names)
     layout = base_layout(_HEIGHT, hoverdistance=1, meta={"min_width": 720})
     layout["margin"] = {"l": 2, "r": 78, "t": 32, "b": 4}
     last = len(board.stages) - 1
@@ -107,76 +67,31 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
     return Figure(data, layout, _alt(board, flow), _stage_table(board))
 
 
-def _sizes(flow: FlowTables) -> dict[tuple[str, str], float]:
-    sizes: dict[tuple[str, str], float] = defaultdict(float)
-    for row in flow.nodes.to_pylist():
-        if row["decisions"]:
-            sizes[row["stage"], label_of(row["candidate"])] += row["decisions"]
-    return dict(sizes)
-
-
-def label_of(candidate: object) -> str:
-    """Return a candidate's name; decisions without a pick are ``none``."""
-    return "none" if candidate is None else str(candidate)
-
-
-def _board(
-    stages: tuple[str, ...], sizes: dict[tuple[str, str], float], order: Sequence[str]
-) -> _Board:
-    first, present = stages[0], {name for _, name in sizes}
-    names = tuple(order) or tuple(sorted(present))
-    names += tuple(sorted(present.difference(names)))
-    ranked = sorted(present, key=lambda name: (-sizes.get((first, name), 0), name))
-    if len(ranked) > MOST_CANDIDATES:
-        biggest = sorted(
-            present, key=lambda n: (-max(sizes.get((s, n), 0) for s in stages), n)
-        )[: MOST_CANDIDATES - 1]  # fmt: skip
-        ranked = [*(name for name in ranked if name in biggest), OTHER]
-    tokens = candidate_tokens(names, ranked) | {OTHER: OTHER_TOKEN}
-    folded: dict[tuple[str, str], float] = defaultdict(float)
-    for (stage, name), decisions in sizes.items():
-        folded[stage, name if name in ranked else OTHER] += decisions
-    total = max(sum(size for (s, _), size in folded.items() if s == stage) for stage in stages)
-    scale = (1 - _GAP * (len(ranked) - 1)) / total
-    top = {}
-    for stage in stages:
-        height = 1.0
-        for name in ranked:
-            top[stage, name] = height
-            height -= folded.get((stage, name), 0.0) * scale + _GAP
-    return _Board(stages, tuple(ranked), folded, top, scale, total, tokens)
-
-
-def _links(flow: FlowTables, names: Sequence[str]) -> list[_Link]:
-    merged: dict[tuple[str, str, str, str], float] = defaultdict(float)
-    for row in flow.links.to_pylist():
-        ends = (label_of(row["source"]), label_of(row["target"]))
-        source, target = (name if name in names else OTHER for name in ends)
-        merged[row["stage"], row["next_stage"], source, target] += row["decisions"]
-    return [_Link(*key, decisions) for key, decisions in merged.items() if decisions]
-
-
-def _paths(board: _Board, links: Sequence[_Link]) -> list[Json]:
+def _paths(board: Board, links: Sequence[Link]) -> list[Json]:
     """Return one filled path a link, kept ones first so that moved ones lie on top."""
     place = {name: index for index, name in enumerate(board.names)}
     kept = [link for link in links if link.is_kept]
     moved = [link for link in links if not link.is_kept]
-    used: dict[tuple[str, str, str], float] = defaultdict(float)
-    ends: dict[int, list[float]] = defaultdict(list)
     # Kept decisions take the top of a node at both ends, hence lie flat; moved ones go below,
-    # sorted by where they come from or go to, which keeps crossings few.
-    for side, by in (("out", ("source", "target")), ("in", ("target", "source"))):
-        ranked = sorted(moved, key=lambda link, by=by: tuple(place[getattr(link, b)] for b in by))
-        for link in [*kept, *ranked]:
-            stage, name = (link.stage, link.source) if side == "out" else (
-                link.next_stage, link.target)  # fmt: skip
-            start = board.top[stage, name] - used[side, stage, name]
-            used[side, stage, name] += link.decisions * board.scale
-            ends[id(link)].append(start)
-    return [_path(board, link, *ends[id(link)]) for link in [*kept, *moved]]
+    # sorted by where they go to or come from, which keeps crossings few.
+    leaving = sorted(moved, key=lambda link: (place[link.source], place[link.target]))
+    coming = sorted(moved, key=lambda link: (place[link.target], place[link.source]))
+    left = _stacked(board, [(link, link.stage, link.source) for link in kept + leaving])
+    right = _stacked(board, [(link, link.next_stage, link.target) for link in kept + coming])
+    return [_path(board, link, left[id(link)], right[id(link)]) for link in kept + moved]
 
 
-def _path(board: _Board, link: _Link, left: float, right: float) -> Json:
+def _stacked(board: Board, ends: Sequence[tuple[Link, str, str]]) -> dict[int, float]:
+    """Return where each link starts at its node, from the top down, by the link's identity."""
+    used: dict[tuple[str, str], float] = defaultdict(float)
+    starts = {}
+    for link, stage, name in ends:
+        starts[id(link)] = board.top[stage, name] - used[stage, name]
+        used[stage, name] += link.decisions * board.scale
+    return starts
+
+
+def _path(board: Board, link: Link, left: float, right: float) -> Json:
     at = board.stages.index
     start, end = at(link.stage) + _HALF_NODE, at(link.next_stage) - _HALF_NODE
     steps = [0.0, 1.0] if abs(left - right) < _FLAT else [i / _STEPS for i in range(_STEPS + 1)]
@@ -202,7 +117,7 @@ def _path(board: _Board, link: _Link, left: float, right: float) -> Json:
     }  # fmt: skip
 
 
-def _node_shapes(board: _Board) -> list[Json]:
+def _node_shapes(board: Board) -> list[Json]:
     return [
         {"type": "rect", "x0": index - _HALF_NODE, "x1": index + _HALF_NODE, "layer": "above",
          "y0": board.top[stage, name] - board.size[stage, name] * board.scale,
@@ -212,7 +127,7 @@ def _node_shapes(board: _Board) -> list[Json]:
     ]  # fmt: skip
 
 
-def _node_labels(board: _Board) -> list[Json]:
+def _node_labels(board: Board) -> list[Json]:
     notes: list[Json] = []
     last = len(board.stages) - 1
     for index, stage in enumerate(board.stages):
@@ -236,27 +151,15 @@ def _node_labels(board: _Board) -> list[Json]:
     return notes
 
 
-def _change(board: _Board, name: str) -> float:
-    first, last = board.stages[0], board.stages[-1]
-    return (board.size.get((last, name), 0) - board.size.get((first, name), 0)) / board.total
-
-
-def _change_note(board: _Board, name: str, index: int, height: float) -> Json:
-    change = _change(board, name)
+def _change_note(board: Board, name: str, index: int, height: float) -> Json:
+    change = change_of(board, name)
     text = numbers.points(change)
     colour = "@muted" if text.startswith("±") else "@up" if change > 0 else "@down"
     return note(index + _HALF_NODE, height, f"<b>{text}</b>", xanchor="left", xshift=8,
                 font=font(12, colour))  # fmt: skip
 
 
-def _moved(flow: FlowTables, stage: str, total: float) -> float:
-    return sum(
-        row["decisions"] for row in flow.links.to_pylist()
-        if row["next_stage"] == stage and row["is_moved"]
-    ) / total  # fmt: skip
-
-
-def _headers(board: _Board, flow: FlowTables) -> list[Json]:
+def _headers(board: Board, flow: FlowTables) -> list[Json]:
     notes, last = [], len(board.stages) - 1
     look = {"yanchor": "bottom", "yshift": 9, "font": font(12, "@muted")}
     for index, stage in enumerate(board.stages):
@@ -264,7 +167,7 @@ def _headers(board: _Board, flow: FlowTables) -> list[Json]:
         side = -_HALF_NODE if index == 0 else _HALF_NODE if index == last else 0
         text = f"<b>{label(stage)}</b>"
         if index:
-            text += f"  {numbers.rate(_moved(flow, stage, board.total))} moved"
+            text += f"  {numbers.rate(moved_share(flow, stage, board.total))} moved"
         notes.append(note(index + side, 1.0, text, xanchor=anchor, **look))
     if last:
         look["font"] = font(11, "@faint")
@@ -272,26 +175,26 @@ def _headers(board: _Board, flow: FlowTables) -> list[Json]:
     return notes
 
 
-def _alt(board: _Board, flow: FlowTables) -> str:
+def _alt(board: Board, flow: FlowTables) -> str:
     moved = ", ".join(
-        f"{stage} moved {numbers.rate(_moved(flow, stage, board.total))}"
+        f"{stage} moved {numbers.rate(moved_share(flow, stage, board.total))}"
         for stage in board.stages[1:]
     )
-    gain = max(board.names, key=lambda name: _change(board, name))
-    loss = min(board.names, key=lambda name: _change(board, name))
+    changes = {name: change_of(board, name) for name in board.names}
+    gain, loss = max(changes, key=changes.__getitem__), min(changes, key=changes.__getitem__)
     return (
         f"Picks after each stage of the policy, {numbers.count(board.total)} decisions: {moved}. "
-        f"Against the model's pick, {gain} changed most upward ({numbers.points(_change(board, gain))}) "
-        f"and {loss} most downward ({numbers.points(_change(board, loss))})."
+        f"Against the model's pick, {gain} changed most upward ({numbers.points(changes[gain])}) "
+        f"and {loss} most downward ({numbers.points(changes[loss])})."
     )
 
 
-def _stage_table(board: _Board) -> Table:
+def _stage_table(board: Board) -> Table:
     columns = (Column("Candidate", "candidate"), *(Column(stage, "rate") for stage in board.stages),
                Column("vs model", "points"))  # fmt: skip
     rows = tuple(
         (name, *(board.size.get((stage, name), 0) / board.total for stage in board.stages),
-         _change(board, name))
+         change_of(board, name))
         for name in board.names
     )  # fmt: skip
     return Table(columns, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from pellucid.figures.figure import Figure
@@ -34,7 +35,7 @@ def short_label(text: object) -> str:
     return label(text, longest=_LONGEST_LABEL)
 
 
-def axis(**changes: Any) -> Json:  # noqa: ANN401 - plotly axis options
+def axis(**changes: Any) -> Json:
     """Return an axis without lines that neither zooms nor draws a grid."""
     return {
         "showgrid": False, "gridcolor": "@grid", "zeroline": False, "showline": False,
@@ -43,7 +44,7 @@ def axis(**changes: Any) -> Json:  # noqa: ANN401 - plotly axis options
     }  # fmt: skip
 
 
-def base_layout(height: int, **changes: Any) -> Json:  # noqa: ANN401 - plotly layout options
+def base_layout(height: int, **changes: Any) -> Json:
     """Return a transparent layout in our font without a legend."""
     font = {"family": FONT, "size": 12, "color": "@text"}
     return {
@@ -56,7 +57,7 @@ def base_layout(height: int, **changes: Any) -> Json:  # noqa: ANN401 - plotly l
     }  # fmt: skip
 
 
-def note(x: object, y: object, text: str, **changes: Any) -> Json:  # noqa: ANN401
+def note(x: object, y: object, text: str, **changes: Any) -> Json:
     """Return an annotation without an arrow; `text` must be escaped already."""
     return {
         "x": x, "y": y, "text": text, "showarrow": False,
@@ -91,7 +92,7 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
 def rate_ticks(low: float, high: float, most: int = 5) -> Json:
     """Return tick options of a rate axis, with as many decimals as the step needs."""
     values = nice_ticks(low, high, most)
-    step = min((b - a for a, b in zip(values, values[1:], strict=False)), default=0.01)
+    step = min((b - a for a, b in pairwise(values)), default=0.01)
     decimals = max(0, -math.floor(math.log10(step * 100) + 1e-9)) if step > 0 else 0
     return {"tickvals": values, "ticktext": [f"{value * 100:.{decimals}f}%" for value in values]}
 

@@ -11,7 +11,13 @@ from pellucid.figures import numbers
 from pellucid.figures.dots import Side, bar_between, dot_layout, dots, reference_line
 from pellucid.figures.figure import Figure
 from pellucid.figures.layout import (
-    Json, base_layout, empty_figure, font, label, note, rate_ticks,
+    Json,
+    base_layout,
+    empty_figure,
+    font,
+    label,
+    note,
+    rate_ticks,
 )  # fmt: skip
 from pellucid.figures.rows import Row, at_level, grain_word, stamp, step_of, whole_of
 from pellucid.figures.table import Column, Table
@@ -154,7 +160,8 @@ def rate_by(
         return empty_figure("mature labels")
     dropped = len(found) - _MOST_ROWS
     found = sorted(found[:_MOST_ROWS], key=lambda row: (-row["value"], str(row[by])))
-    before = {} if previous is None else {row[by]: row["value"] for row in at_level(previous, (by,))}
+    earlier = [] if previous is None else at_level(previous, (by,))
+    before = {row[by]: row["value"] for row in earlier}
     sides = (
         Side("", [f"<b>{numbers.rate(row['value'])}</b>" for row in found], 50),
         Side("n", [numbers.count(row["n"]) for row in found], 62, ("@muted",)),
@@ -169,9 +176,10 @@ def rate_by(
     layout["shapes"] = [bar_between(low, high, y, "@accent/35") for y, low, high in intervals]
     whole = whole_of(rows)
     if whole:
-        line, text = reference_line(whole["value"], f"all {numbers.rate(whole['value'])}", len(found))
+        text = f"all {numbers.rate(whole['value'])}"
+        line, name = reference_line(whole["value"], text, len(found))
         layout["shapes"].append(line)
-        layout["annotations"].append(text)
+        layout["annotations"].append(name)
     hover = [
         f"<b>{label(row[by])}</b> {numbers.rate(row['value'], 2)}<br>"
         f"{numbers.interval(row['low'], row['high'], 2)}, n {numbers.count(row['n'])}"

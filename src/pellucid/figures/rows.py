@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ def whole_of(rows: pa.Table) -> Row | None:
 def step_of(times: list[datetime]) -> timedelta:
     """Return the smallest step between times; a day where there is only one."""
     ordered = sorted(set(times))
-    steps = [later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(ordered)]
     return min(steps, default=timedelta(days=1))
 
 

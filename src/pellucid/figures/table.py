@@ -147,7 +147,7 @@ def _csv_values(column: Column, cell: Cell) -> tuple[Any, ...]:
     return (_plain(cell),)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any cell
+def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, float) and not numbers.is_known(value):

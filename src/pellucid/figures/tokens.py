@@ -48,7 +48,7 @@ OTHER_TOKEN = "@cat8"  # noqa: S105 - a colour, not a secret
 _TOKEN = re.compile(r"@([a-z_0-9]+)(?:/(\d{1,3}))?")
 
 
-def resolve(figure: Any, theme: Theme = "light") -> Any:  # noqa: ANN401 - any JSON value
+def resolve(figure: Any, theme: Theme = "light") -> Any:
     """Return a JSON value with every colour token replaced by its colour.
 
     Parameters
@@ -98,12 +98,13 @@ def css_variables() -> str:
     fixed = {"font": FONT, **SPACING}
     light = _declarations({**fixed, **LIGHT})
     dark = _declarations(DARK)
+    paper = _declarations(LIGHT)
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f"@media (prefers-color-scheme:dark){{"
         f":root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
         f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
-        f"@media print{{:root:root,:root[data-theme]{{color-scheme:light;{_declarations(LIGHT)}}}}}\n"
+        f"@media print{{:root:root,:root[data-theme]{{color-scheme:light;{paper}}}}}\n"
     )
 
 
@@ -134,7 +135,7 @@ def candidate_tokens(order: Sequence[str], shown: Iterable[str] | None = None) -
         return {name: f"@cat{place}" for place, name in enumerate(order, 1)}
     own = MOST_CANDIDATES - 1
     wanted = set(order[:own] if shown is None else shown)
-    tokens = {name: OTHER_TOKEN for name in order}
+    tokens = dict.fromkeys(order, OTHER_TOKEN)
     tokens |= {n: f"@cat{place}" for place, n in enumerate(order[:own], 1) if n in wanted}
     free = [f"@cat{place}" for place, name in enumerate(order[:own], 1) if name not in wanted]
     late = [name for name in order[own:] if name in wanted]

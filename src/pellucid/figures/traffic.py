@@ -11,7 +11,15 @@ import pyarrow as pa
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
 from pellucid.figures.layout import (
-    Json, base_layout, empty_figure, font, label, note, rate_ticks, short_label, spread,
+    Json,
+    base_layout,
+    empty_figure,
+    font,
+    label,
+    note,
+    rate_ticks,
+    short_label,
+    spread,
 )  # fmt: skip
 from pellucid.figures.rows import at_level, grain_word, stamp, step_of
 from pellucid.figures.table import Column, Table

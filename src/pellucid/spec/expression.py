@@ -179,7 +179,8 @@ def _mismatches(node: exp.Expr) -> list[str]:
         return [f"{_shown(node)} needs a {need}, got a {' and a '.join(wrong)}"]
     if isinstance(node, _SAME_FAMILY) and len(families) > 1:
         return [f"{_shown(node)} mixes a {' and a '.join(sorted(f for f in families if f))}"]
-    if isinstance(node, exp.If) and _family(node.this) not in (BOOLEAN, None):
+    is_match = isinstance(node.parent, exp.Case) and node.parent.this is not None
+    if isinstance(node, exp.If) and not is_match and _family(node.this) not in (BOOLEAN, None):
         return [f"{_shown(node)} needs a condition"]
     return []
 

@@ -44,6 +44,8 @@ def _column_keys(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _array_keys(array: pa.Array) -> np.ndarray:
+    if pa.types.is_null(array.type):
+        return np.full(len(array), _NULL)
     if pa.types.is_string(array.type):
         array = array.cast(pa.large_string())
     if pa.types.is_large_string(array.type):

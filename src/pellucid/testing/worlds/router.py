@@ -205,8 +205,7 @@ class ModelPolicy:
         eligible = question.is_eligible
         raw_score = np.full(eligible.shape, np.nan)
         if eligible.any():
-            inputs = question.features[eligible]
-            raw_score[eligible] = self.model.booster.predict(inputs, raw_score=True)
+            raw_score[eligible] = self.model.raw_scores(question.features[eligible])
         return raw_score
 
     def _terms(self, question: Question, explored: Codes) -> Floats:
