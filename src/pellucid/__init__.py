@@ -13,7 +13,8 @@ if TYPE_CHECKING:
         PellucidError, SpecError, StoreError, UnknownNameError, UnsupportedError,
     )  # fmt: skip
     from pellucid.log.client import Logger
-    from pellucid.observatory import Answer, Observatory
+    from pellucid.monitor.answer import Answer
+    from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open
     from pellucid.spec.system import (
         Candidate, Column, Dimension, Feature, Layer, Metric, Outcome, Segment, System,
@@ -35,7 +36,7 @@ _SPEC = (
 _HOMES: dict[str, tuple[str, str]] = {
     "Logger": ("pellucid.log.client", "Logger"),
     "open": ("pellucid.observatory", "open_system"),
-    "Answer": ("pellucid.observatory", "Answer"),
+    "Answer": ("pellucid.monitor.answer", "Answer"),
     "Observatory": ("pellucid.observatory", "Observatory"),
     "Window": ("pellucid.windows", "Window"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},

@@ -4,80 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
 
 import pyarrow as pa
 
 from pellucid.engine.base import Engine
-from pellucid.engine.duckdb import DuckDBEngine
 from pellucid.engine.plan import Scan
-from pellucid.engine.sql import instant, reading_span, text
-from pellucid.errors import EngineError, ExplainError, UnknownNameError
-from pellucid.explain.attribution import LoadedModel, attribute, load_model
+from pellucid.engine.sql import reading_span
+from pellucid.errors import EngineError, UnknownNameError
+from pellucid.explain.decision import explain_decision
 from pellucid.explain.flow import Flow, policy_flow
-from pellucid.explain.story import Story, make_story
+from pellucid.explain.job import attribute_window
+from pellucid.explain.records import Records
+from pellucid.explain.story import Story
 from pellucid.metrics.catalogue import catalogue, pick_metrics
+from pellucid.monitor.answer import Answer
+from pellucid.monitor.consistency import contradictions
 from pellucid.monitor.query import Question, answer, plan
 from pellucid.schema.files import TableFiles
-from pellucid.schema.tables import MODELS
 from pellucid.spec.system import Metric, Segment, System
-from pellucid.store.artifacts import load_artifact
+from pellucid.store.check import Finding, check_files
 from pellucid.store.lake import Lake, systems
-from pellucid.store.reader import read_rows, snapshot, time_span
+from pellucid.store.reader import snapshot, time_span
 from pellucid.store.specs import load_system
-from pellucid.store.writer import Receipt, Writer
-from pellucid.windows import Window, parse_duration, parse_window
+from pellucid.store.writer import Receipt
+from pellucid.windows import Window, parse_window
 
 _TABLES = {"decision": ("decisions", "outcomes"), "request": ("decisions", "outcomes"),
            "candidate": ("candidates", "decisions")}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a query.
-
-    Attributes
-    ----------
-    rows : pyarrow.Table
-        One row for each metric, group and level; see `pellucid.monitor.query.answer`.
-    by : tuple of str
-        The dimensions asked for.
-    metrics : tuple of Metric
-        Their definitions.
-    as_of : datetime
-        With the knowledge of when.
-    """
-
-    rows: pa.Table
-    by: tuple[str, ...]
-    metrics: tuple[Metric, ...]
-    as_of: datetime
-
-    @property
-    def finest(self) -> pa.Table:
-        """The rows broken down by every dimension."""
-        level = pa.compute.equal(self.rows.column("level"), ",".join(self.by))
-        return self.rows.filter(level)
-
-    @property
-    def totals(self) -> pa.Table:
-        """The rows of every coarser level, up to the whole."""
-        level = pa.compute.not_equal(self.rows.column("level"), ",".join(self.by))
-        return self.rows.filter(level)
-
-    def to_arrow(self) -> pa.Table:
-        """Return all rows."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return all rows as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 class Observatory:
@@ -99,9 +54,8 @@ class Observatory:
     def __init__(self, lake: Lake, *, engine: Engine | None = None) -> None:
         self.lake = lake
         self.system: System = load_system(lake)
-        self._duckdb = DuckDBEngine()
-        self.engine: Engine = engine or self._duckdb
-        self._models: dict[str, LoadedModel | None] = {}
+        self.records = Records(lake)
+        self.engine: Engine = engine or self.records.engine
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -252,27 +206,7 @@ class Observatory:
         UnknownNameError
             If there is no such decision.
         """
-        by_id = f"decision_id = {text(decision_id)}"
-        found = self.rows("decisions", where=by_id).to_pylist()
-        if not found:
-            sample = self.rows("decisions", columns=["decision_id"], limit=5)
-            known = sample.column("decision_id").to_pylist()
-            raise UnknownNameError(kind="decision", name=decision_id, known=known)
-        decision = found[0]
-        day = Window(decision["decided_at"], decision["decided_at"] + timedelta(microseconds=1))
-        candidates = self.rows("candidates", where=by_id, window=day)
-        attributions = self.rows("attributions", where=by_id, window=day)
-        if not attributions.num_rows:
-            attributions = self._attributions(decision, candidates)
-        after = Window(day.start - timedelta(days=1), datetime.max.replace(tzinfo=UTC))
-        request = f"request_id = {text(decision['request_id'])}"
-        near = Window(day.start - timedelta(days=7), day.start + timedelta(days=7))
-        attempts = self.rows(
-            "decisions", where=request, window=near,
-            columns=["decision_id", "attempt", "chosen", "decided_at"],
-        )  # fmt: skip
-        outcomes = self.rows("outcomes", where=by_id, window=after)
-        return make_story(self.system, decision, candidates, attributions, outcomes, attempts)
+        return explain_decision(self.records, self.system, decision_id)
 
     def attribute(self, *, over: str | Window = "30d", most_decisions: int = 20_000) -> Receipt:
         """Explain logged candidates and store their attributions.
@@ -290,47 +224,27 @@ class Observatory:
         ExplainError
             If no model file was logged.
         """
-        window = self.window(over)
-        total = Receipt(0, 0, False)
-        writer = Writer(self.lake)
-        counts = self._duckdb.query(
-            "SELECT model_id, count(*) AS decisions FROM decisions "
-            f"WHERE {_within(window)} AND model_id IS NOT NULL GROUP BY model_id",
-            {"decisions": snapshot(self.lake, "decisions", start=window.start, end=window.end)},
-        ).to_pylist()
-        known = [row for row in counts if self._model(row["model_id"]) is not None]
-        if not known:
-            raise ExplainError("no model file was logged; log it with log.model(...)")
-        for row in known:
-            keep_rate = min(1.0, most_decisions / row["decisions"])
-            rows = self._scored(row["model_id"], window, keep_rate)
-            model = self._model(row["model_id"])
-            if model is None or not rows.num_rows:
-                continue
-            values = attribute(model, rows, sample_weight=1 / keep_rate)
-            receipt = writer.append(_table("attributions"), values)
-            total = Receipt(
-                total.stored + receipt.stored, total.duplicates + receipt.duplicates, False
-            )
-        return total
+        return attribute_window(self.records, self.window(over), most_decisions=most_decisions)
 
-    def rows(
-        self,
-        table: str,
-        *,
-        where: str = "",
-        window: Window | None = None,
-        columns: Sequence[str] = (),
-        limit: int | None = None,
-    ) -> pa.Table:
-        """Return stored rows; `where` is SQL made by pellucid, never by a user."""
-        start, end = (window.start, window.end) if window else (None, None)
-        files = snapshot(self.lake, table, start=start, end=end)
-        selected = ", ".join(f'"{name}"' for name in columns) or "*"
-        condition = f" WHERE {where}" if where else ""
-        bound = f" LIMIT {limit}" if limit is not None else ""
-        return self._duckdb.query(f"SELECT {selected} FROM {table}{condition}{bound}",
-                                  {table: files})  # fmt: skip
+    def check(self) -> list[Finding]:
+        """Verify the store: every file whole, and no record against another.
+
+        Raises
+        ------
+        StoreError
+            If a table cannot be opened.
+        """
+        findings = check_files(self.lake)
+        if any(finding.severity == "error" for finding in findings):
+            return findings
+
+        def query(sql: str, tables: tuple[str, ...]) -> pa.Table:
+            return self.records.engine.query(sql, {name: snapshot(self.lake, name) for name in tables})
+
+        for table, count, examples, words in contradictions(query, self.lake.has):
+            shown = ", ".join(examples) + (", …" if count > len(examples) else "")
+            findings.append(Finding("warn", table, f"{count:,} {words} ({shown})"))
+        return findings
 
     def _files(self, scan: Scan) -> Mapping[str, TableFiles]:
         found = {}
@@ -338,41 +252,6 @@ class Observatory:
             start, end = reading_span(scan, name)
             found[name] = snapshot(self.lake, name, start=start, end=end)
         return found
-
-    def _attributions(self, decision: Mapping[str, Any], candidates: pa.Table) -> pa.Table | None:
-        model = self._model(decision.get("model_id"))
-        if model is None or not candidates.num_rows:
-            return None
-        scored = candidates.filter(pa.compute.is_valid(candidates.column("raw_score")))
-        return attribute(model, scored) if scored.num_rows else None
-
-    def _scored(self, model_id: str, window: Window, keep_rate: float) -> pa.Table:
-        files = partial(snapshot, self.lake, start=window.start, end=window.end)
-        kept = f"hash(d.decision_id) / 18446744073709551616.0 < {keep_rate!r}"
-        return self._duckdb.query(
-            "SELECT c.* FROM candidates AS c SEMI JOIN (SELECT decision_id FROM decisions AS d "
-            f"WHERE d.model_id = {text(model_id)} AND {_within(window)} AND {kept}) AS d "
-            f"ON d.decision_id = c.decision_id WHERE c.raw_score IS NOT NULL AND "
-            f"{_within(window)}",
-            {name: files(name) for name in ("candidates", "decisions")},
-        )
-
-    def _model(self, model_id: str | None) -> LoadedModel | None:
-        if model_id is None:
-            return None
-        if model_id not in self._models:
-            names = [field.name for field in MODELS.fields]
-            rows = {row["model_id"]: row for row in read_rows(self.lake, "models", names)
-                    .to_pylist()}  # fmt: skip
-            row = rows.get(model_id)
-            loaded = None
-            if row is not None and row["artifact_uri"]:
-                content = load_artifact(
-                    self.lake, row["artifact_uri"], sha256=row["artifact_sha256"]
-                )
-                loaded = load_model(row, content)
-            self._models[model_id] = loaded
-        return self._models[model_id]
 
 
 def open_system(
@@ -406,15 +285,3 @@ def open_system(
         system = known[0]
     return Observatory(Lake.at(root, system, storage_options))
 
-
-def _within(window: Window) -> str:
-    return f"decided_at >= {instant(window.start)} AND decided_at < {instant(window.end)}"
-
-
-def _table(name: str) -> Any:
-    from pellucid.schema.tables import TABLES
-
-    return TABLES[name]
-
-
-__all__ = ["Answer", "Observatory", "open_system", "parse_duration"]

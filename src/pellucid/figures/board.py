@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
 
+NO_PICK = "none"
 _GAP = 0.03
 
 
@@ -79,8 +80,8 @@ def sizes_of(flow: FlowTables) -> dict[tuple[str, str], float]:
 
 
 def label_of(candidate: object) -> str:
-    """Return a candidate's name; decisions without a pick are ``none``."""
-    return "none" if candidate is None else str(candidate)
+    """Return a candidate's name; that of decisions without a pick is ``none``."""
+    return NO_PICK if candidate is None else str(candidate)
 
 
 def make_board(
@@ -88,15 +89,17 @@ def make_board(
 ) -> Board:
     """Return the board of a flow: candidates by the model's share, from the top down."""
     first, present = stages[0], {name for _, name in sizes}
-    names = tuple(order) or tuple(sorted(present))
-    names += tuple(sorted(present.difference(names)))
-    ranked = sorted(present, key=lambda name: (-sizes.get((first, name), 0), name))
+    picks = present - {NO_PICK}
+    names = tuple(order) or tuple(sorted(picks))
+    names += tuple(sorted(picks.difference(names)))
+    ranked = sorted(picks, key=lambda name: (-sizes.get((first, name), 0), name))
     if len(ranked) > MOST_CANDIDATES:
         biggest = sorted(
-            present, key=lambda n: (-max(sizes.get((s, n), 0) for s in stages), n)
+            picks, key=lambda n: (-max(sizes.get((s, n), 0) for s in stages), n)
         )[: MOST_CANDIDATES - 1]  # fmt: skip
         ranked = [*(name for name in ranked if name in biggest), OTHER]
-    tokens = candidate_tokens(names, ranked) | {OTHER: OTHER_TOKEN}
+    tokens = candidate_tokens(names, ranked) | {OTHER: OTHER_TOKEN, NO_PICK: "@neutral"}
+    ranked += [NO_PICK] if NO_PICK in present else []
     folded: dict[tuple[str, str], float] = defaultdict(float)
     for (stage, name), decisions in sizes.items():
         folded[stage, name if name in ranked else OTHER] += decisions

@@ -193,20 +193,24 @@ def _count_violations(report: BulkReport, checked: Validated, first_row: int) ->
 
 
 def _mapped(system: System, table: Table, rows: pa.Table) -> pa.Table:
-    mapping = {item.source: item.field for item in system.columns if item.table == table.name}
+    columns = [item for item in system.columns if item.table == table.name]
     # pandas carries its row labels along; they are not data.
     rows = rows.select([name for name in rows.column_names if not name.startswith("__index_level")])
-    if not mapping:
-        return rows
-    absent = [source for source in mapping if source not in rows.column_names]
+    mapping = {item.field: item.source for item in columns if not item.source.startswith("=")}
+    absent = [source for source in mapping.values() if source not in rows.column_names]
+    # A frame that already has the record's own names needs no mapping.
     if len(absent) == len(mapping):
         return rows
     if absent:
         raise DataError(
             f"{table.name}", [f"{name}: mapped by the spec, absent here" for name in absent]
         )
-    picked = [name for name in rows.column_names if name in mapping]
-    return rows.select(picked).rename_columns([mapping[name] for name in picked])
+    mapped = pa.table({to: rows.column(source) for to, source in mapping.items()})
+    for item in columns:
+        if item.source.startswith("="):
+            constant = pa.repeat(pa.scalar(item.source[1:]), rows.num_rows)
+            mapped = mapped.append_column(item.field, constant)
+    return mapped
 
 
 def _with_zone(table: Table, rows: pa.Table, timezone: str | None, where: str) -> pa.Table:

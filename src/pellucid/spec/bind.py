@@ -112,10 +112,10 @@ def _reference_problems(system: System) -> Iterator[str]:
     for column in system.columns:
         if column.table not in TABLES:
             yield f"columns: no table is called '{column.table}'{did_you_mean(column.table, TABLES)}"
-    sources = Counter((column.table, column.source) for column in system.columns)
-    for (table, source), count in sources.items():
+    fields = Counter((column.table, column.field) for column in system.columns)
+    for (table, field), count in fields.items():
         if count > 1:
-            yield f"columns.{table}: source column '{source}' is mapped {count} times"
+            yield f"columns.{table}: field '{field}' is mapped {count} times"
 
 
 def _duration_problems(system: System) -> Iterator[str]:

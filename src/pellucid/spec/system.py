@@ -177,7 +177,7 @@ class Column:
     table, field : str
         Field of the standard record.
     source : str
-        Column of the team's table.
+        Column of the team's table; or ``=`` and a constant, such as ``=approved``.
     """
 
     table: str

@@ -11,6 +11,8 @@ import pytest
 from pellucid.errors import MissingExtraError, SpecError
 from pellucid.schema.fields import ANY
 from pellucid.schema.tables import TABLES
+from pellucid.schema.validate import validate
+from pellucid.spec.bind import check_system, declared_names
 from pellucid.testing.worlds import END_AT, Outage, UnitChange, encode, payment_world
 from pellucid.testing.worlds.population import COUNTRIES
 from pellucid.testing.worlds.routes import ROUTES
@@ -259,3 +261,14 @@ def test_missing_lightgbm_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lightgbm", None)
     with pytest.raises(MissingExtraError, match=r"pellucid\[lightgbm\]"):
         payment_world(decisions=200, history_days=2, live_days=2)
+
+
+@pytest.mark.parametrize("name", ["decisions", "candidates", "outcomes", "training"])
+def test_validation_accepts_every_row(calm, name):
+    """The spec binds, and the record's own validation refuses nothing."""
+    system = check_system(calm.world.system)
+    table = calm.world.tables[name]
+    names = declared_names(system)
+    checked = validate(TABLES[name], table, names=names, now=END_AT, where="world")
+    assert checked.violations == {}
+    assert checked.accepted.num_rows == table.num_rows

@@ -15,7 +15,7 @@ from pellucid.testing.worlds.outcomes import DECLINES
 @pytest.fixture(scope="module")
 def large(planted):
     """Return a world with enough decisions to count rare outcomes."""
-    return planted(decisions=30_000)
+    return planted(decisions=20_000)
 
 
 def rows_of(view, outcome):

@@ -63,7 +63,9 @@ class TrainedModel:
 
     def raw_scores(self, inputs: Matrix) -> Floats:
         """Return log-odds for a matrix of shape (n, n_features)."""
-        scores = self.booster.predict(inputs, raw_score=True, num_threads=threads(len(inputs), enough=_SCORE_ROWS))
+        scores = self.booster.predict(
+            inputs, raw_score=True, num_threads=threads(len(inputs), enough=_SCORE_ROWS)
+        )
         return np.asarray(scores)
 
     @property

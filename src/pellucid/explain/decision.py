@@ -1,0 +1,54 @@
+"""Reads the records of one decision and tells it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pellucid.engine.sql import text
+from pellucid.errors import UnknownNameError
+from pellucid.explain.attribution import attribute
+from pellucid.explain.records import Records
+from pellucid.explain.story import Story, make_story
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+# Retries of a request come within days of each other.
+_RETRY_SPAN = timedelta(days=7)
+_CLOCK_SKEW = timedelta(days=1)
+
+
+def explain_decision(records: Records, system: System, decision_id: str) -> Story:
+    """Return one decision, told in order; see `Observatory.explain`."""
+    by_id = f"decision_id = {text(decision_id)}"
+    found = records.rows("decisions", where=by_id).to_pylist()
+    if not found:
+        some = records.rows("decisions", columns=["decision_id"], limit=5)
+        known = some.column("decision_id").to_pylist()
+        raise UnknownNameError(kind="decision", name=decision_id, known=known)
+    decision = found[0]
+    at = decision["decided_at"]
+    moment = Window(at, at + timedelta(microseconds=1))
+    later = Window(at - _CLOCK_SKEW, datetime.max.replace(tzinfo=UTC))
+    candidates = records.rows("candidates", where=by_id, window=moment)
+    attributions = records.rows("attributions", where=by_id, window=moment)
+    if not attributions.num_rows:
+        attributions = _explained_now(records, decision.get("model_id"), candidates)
+    attempts = records.rows(
+        "decisions",
+        where=f"request_id = {text(decision['request_id'])}",
+        window=Window(at - _RETRY_SPAN, at + _RETRY_SPAN),
+        columns=["decision_id", "attempt", "chosen", "decided_at"],
+    )
+    outcomes = records.rows("outcomes", where=by_id, window=later)
+    return make_story(system, decision, candidates, attributions, outcomes, attempts)
+
+
+def _explained_now(
+    records: Records, model_id: str | None, candidates: pa.Table
+) -> pa.Table | None:
+    scored = candidates.filter(pc.is_valid(candidates.column("raw_score")))
+    model = records.model(model_id) if scored.num_rows else None
+    return attribute(model, scored) if model else None

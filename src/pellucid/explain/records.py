@@ -1,0 +1,79 @@
+"""Stored records and model files, as explaining reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pellucid.engine.duckdb import DuckDBEngine
+from pellucid.engine.sql import instant, quoted
+from pellucid.explain.attribution import LoadedModel, load_model
+from pellucid.schema.tables import MODELS
+from pellucid.store.artifacts import load_artifact
+from pellucid.store.lake import Lake
+from pellucid.store.reader import read_rows, snapshot
+from pellucid.windows import Window
+
+
+class Records:
+    """Reads rows of a system's tables by id and time; keeps the models that it has loaded."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.engine = DuckDBEngine()
+        self._models: dict[str, LoadedModel | None] = {}
+
+    def rows(
+        self,
+        table: str,
+        *,
+        where: str = "",
+        window: Window | None = None,
+        columns: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Return stored rows; `where` is SQL made by pellucid, never by a user."""
+        start, end = (window.start, window.end) if window else (None, None)
+        files = snapshot(self.lake, table, start=start, end=end)
+        selected = ", ".join(quoted(name) for name in columns) or "*"
+        condition = f" WHERE {where}" if where else ""
+        bound = f" LIMIT {limit}" if limit is not None else ""
+        return self.engine.query(
+            f"SELECT {selected} FROM {table}{condition}{bound}", {table: files}
+        )
+
+    def query(self, sql: str, tables: Sequence[str], window: Window) -> pa.Table:
+        """Run a query over the days of some tables that a window touches."""
+        return self.engine.query(
+            sql,
+            {name: snapshot(self.lake, name, start=window.start, end=window.end)
+             for name in tables},
+        )  # fmt: skip
+
+    def model(self, model_id: str | None) -> LoadedModel | None:
+        """Return a logged model, or None where its file was not logged.
+
+        Raises
+        ------
+        StoreError
+            If the file is not the one that was logged.
+        """
+        if model_id is None:
+            return None
+        if model_id not in self._models:
+            names = [field.name for field in MODELS.fields]
+            logged = read_rows(self.lake, MODELS.name, names).to_pylist()
+            row = next((item for item in logged if item["model_id"] == model_id), None)
+            self._models[model_id] = None
+            if row is not None and row["artifact_uri"]:
+                content = load_artifact(
+                    self.lake, row["artifact_uri"], sha256=row["artifact_sha256"]
+                )
+                self._models[model_id] = load_model(row, content)
+        return self._models[model_id]
+
+
+def within(window: Window) -> str:
+    """Return the SQL condition that `decided_at` lies in a window."""
+    return f"decided_at >= {instant(window.start)} AND decided_at < {instant(window.end)}"

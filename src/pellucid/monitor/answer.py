@@ -1,0 +1,57 @@
+"""The answer to a query: rows, and the definitions and knowledge they were computed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pellucid.spec.system import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query.
+
+    Attributes
+    ----------
+    rows : pyarrow.Table
+        One row for each metric, group and level; see `pellucid.monitor.query.answer`.
+    by : tuple of str
+        The dimensions asked for.
+    metrics : tuple of Metric
+        Their definitions.
+    as_of : datetime
+        With the knowledge of when.
+    """
+
+    rows: pa.Table
+    by: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    as_of: datetime
+
+    @property
+    def finest(self) -> pa.Table:
+        """The rows broken down by every dimension."""
+        level = pc.equal(self.rows.column("level"), ",".join(self.by))
+        return self.rows.filter(level)
+
+    @property
+    def totals(self) -> pa.Table:
+        """The rows of every coarser level, up to the whole."""
+        level = pc.not_equal(self.rows.column("level"), ",".join(self.by))
+        return self.rows.filter(level)
+
+    def to_arrow(self) -> pa.Table:
+        """Return all rows."""
+        return self.rows
+
+    def to_pandas(self) -> Any:
+        """Return all rows as a pandas frame, where pandas is installed."""
+        return self.rows.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.rows.__arrow_c_stream__(requested_schema)

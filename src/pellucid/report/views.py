@@ -1,0 +1,152 @@
+"""Content to what the template prints: cells with classes, anchors, sparklines, embedded data."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.figures.figure import Figure, script_json
+from pellucid.figures.numbers import is_known
+from pellucid.figures.table import SMALL_N, Column, Table, cell_text
+from pellucid.figures.tokens import candidate_tokens
+
+_TONES = {"good", "bad", "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """A cell as the template prints it."""
+
+    text: str
+    css: str = ""
+    tone: str = ""
+    dot: str = ""
+    share: float | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A table as the template prints it."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[CellView, ...], ...]
+    total: tuple[CellView, ...] | None
+    marked: frozenset[int]
+
+
+@dataclass(slots=True)
+class Anchors:
+    """Unique element ids, made from titles."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def take(self, title: str) -> str:
+        """Return an id that no other element of the page has."""
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "part"
+        self.seen[slug] += 1
+        return slug if self.seen[slug] == 1 else f"{slug}--{self.seen[slug]}"
+
+
+def table_view(table: Table, candidates: Sequence[str]) -> TableView:
+    """Return a table with every cell as text and style.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        The order that fixes candidates' colours.
+    """
+    dots = {name: css_colour(token) for name, token in candidate_tokens(candidates).items()}
+    scale = _heat_scale(table)
+    rows = tuple(_row_view(table.columns, row, dots, scale) for row in table.rows)
+    total = table.total and _row_view(table.columns, table.total, {}, None)
+    return TableView(table.columns, rows, total, frozenset(table.marked))
+
+
+def _row_view(
+    columns: Sequence[Column],
+    row: Sequence[Any],
+    dots: Mapping[str, str],
+    scale: tuple[float, float] | None,
+) -> tuple[CellView, ...]:
+    return tuple(
+        _cell_view(column, cell, dots, scale) for column, cell in zip(columns, row, strict=True)
+    )
+
+
+def _cell_view(
+    column: Column, cell: Any, dots: Mapping[str, str], scale: tuple[float, float] | None  # noqa: ANN401
+) -> CellView:
+    text = cell_text(column, cell)
+    css = "num" if column.is_number else ""
+    if cell is None:
+        return CellView(text, css=f"{css} none")
+    if column.kind == "candidate":
+        return CellView(text, dot=dots.get(text, ""))
+    if column.kind == "pill":
+        return CellView(text, css="pill-cell", tone=cell[1] if cell[1] in _TONES else "plain")
+    if column.kind == "points" and not text.startswith("±"):
+        return CellView(text, css=f"{css} {'up' if text.startswith('+') else 'down'}")
+    if column.kind == "bar":
+        share = round(100 * min(1.0, cell), 2) if is_known(cell) else None
+        return CellView(text, css=f"{css} bar", share=share)
+    if column.kind == "heat":
+        return _heat_view(text, cell, scale)
+    return CellView(text, css=css)
+
+
+def _heat_view(text: str, cell: Any, scale: tuple[float, float] | None) -> CellView:  # noqa: ANN401
+    value, n = cell
+    title = f"n {n:,}"
+    if n < SMALL_N:
+        return CellView(text, css="num small", title=f"{title}: too few to compare")
+    if scale is None or not is_known(value):
+        return CellView(text, css="num", title=title)
+    low, high = scale
+    share = 100.0 if high <= low else 100 * (value - low) / (high - low)
+    return CellView(text, css="num heat", share=round(share, 1), title=title)
+
+
+def _heat_scale(table: Table) -> tuple[float, float] | None:
+    values = [
+        cell[0]
+        for row in table.rows
+        for column, cell in zip(table.columns, row, strict=True)
+        if column.kind == "heat" and cell is not None and is_known(cell[0]) and cell[1] >= SMALL_N
+    ]
+    return (min(values), max(values)) if values else None
+
+
+def css_colour(token: str) -> str:
+    """Return a colour token without opacity as a CSS variable."""
+    return f"var(--{token.removeprefix('@').replace('_', '-')})"
+
+
+def figure_json(figure: Figure) -> str:
+    """Return a figure as JSON that is safe inside a script element."""
+    return script_json({"data": figure.data, "layout": figure.layout})
+
+
+def csv_json(table: Table) -> str:
+    """Return a table's raw values as JSON that is safe inside a script element."""
+    return script_json(table.csv_records())
+
+
+def sparkline(values: Sequence[float | None], width: float = 100, height: float = 28) -> list[str]:
+    """Return the points of a line for each run of known values, for an SVG polyline."""
+    known = [value for value in values if is_known(value) and value is not None]
+    if len(known) < 2:
+        return []
+    low, span = min(known), (max(known) - min(known)) or 1.0
+    runs: list[list[str]] = [[]]
+    for place, value in enumerate(values):
+        if value is None or not is_known(value):
+            runs.append([])
+            continue
+        x = place / (len(values) - 1) * width
+        y = height - 2 - (value - low) / span * (height - 4)
+        runs[-1].append(f"{x:.1f},{y:.1f}")
+    return [" ".join(run) for run in runs if len(run) > 1]

@@ -1,0 +1,121 @@
+"""Output of the command: a table for people, or JSON, CSV and Parquet for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from pellucid.errors import DataError
+from pellucid.figures import numbers
+from pellucid.monitor.answer import Answer
+from pellucid.spec.system import Metric
+
+FORMATS = ("table", "json", "csv", "parquet")
+
+
+def write_answer(answer: Answer, *, style: str, output: Path | None) -> None:
+    """Write an answer; a table shows each metric with its interval and n.
+
+    Raises
+    ------
+    DataError
+        If Parquet is asked for without a file to write to.
+    """
+    if style == "table":
+        _print(answer_text(answer), output)
+    else:
+        write_rows(answer.rows, style=style, output=output)
+
+
+def write_rows(rows: pa.Table, *, style: str, output: Path | None) -> None:
+    """Write rows as JSON lines, CSV or Parquet, to a file or to stdout.
+
+    Raises
+    ------
+    DataError
+        If Parquet is asked for without a file to write to.
+    """
+    if style == "parquet":
+        if output is None:
+            raise DataError("--format parquet", ["needs a file: add --output FILE.parquet"])
+        pq.write_table(rows, output)
+    elif style == "csv":
+        with pa.BufferOutputStream() as sink:
+            csv.write_csv(rows, sink)
+            _print(sink.getvalue().to_pybytes().decode().rstrip("\n"), output)
+    else:
+        lines = [json.dumps(row, default=_plain, allow_nan=False) for row in rows.to_pylist()]
+        _print("\n".join(lines), output)
+
+
+def answer_text(answer: Answer) -> str:
+    """Return an answer as aligned text: a row for each group, then its totals."""
+    has_time = len(set(answer.rows.column("start_at").to_pylist())) > 1
+    has_segments = len(set(answer.rows.column("segment").to_pylist())) > 1
+    heads = [*(["from (UTC)"] if has_time else []), *(["segment"] if has_segments else []),
+             *answer.by, "metric", "value", "95% interval", "n"]  # fmt: skip
+    metrics = {metric.name: metric for metric in answer.metrics}
+    body = []
+    for row in answer.rows.to_pylist():
+        level = row["level"].split(",") if row["level"] else []
+        dimensions = [
+            ("(missing)" if row[name] is None else row[name]) if name in level else "all"
+            for name in answer.by
+        ]
+        body.append([
+            *([f"{row['start_at']:%Y-%m-%d %H:%M}"] if has_time else []),
+            *([row["segment"]] if has_segments else []),
+            *dimensions, row["metric"], *_value_cells(metrics[row["metric"]], row),
+        ])  # fmt: skip
+    return text_table(heads, body, right=("value", "95% interval", "n"))
+
+
+def text_table(
+    heads: Sequence[str], body: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+) -> str:
+    """Return rows as aligned text under their heads."""
+    widths = [
+        max([len(head), *(len(row[index]) for row in body)]) for index, head in enumerate(heads)
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = [
+            cell.rjust(width) if head in right else cell.ljust(width)
+            for cell, width, head in zip(cells, widths, heads, strict=True)
+        ]
+        return "  ".join(aligned).rstrip()
+
+    rule = "  ".join("─" * width for width in widths)
+    return "\n".join([line(heads), rule, *(line(row) for row in body)])
+
+
+def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
+    n = numbers.count(row["n"])
+    if row["value"] is None:
+        return [row["note"] or "no data", "", n]
+    if metric.value_unit == "share":
+        return [numbers.rate(row["value"], 2), numbers.interval(row["low"], row["high"], 2), n]
+    if metric.finalizer in ("count", "total"):
+        return [numbers.count(row["value"]), "", n]
+    low, high = row["low"], row["high"]
+    span = "" if low is None else f"{numbers.number(low, 3)} to {numbers.number(high, 3)}"
+    return [numbers.number(row["value"], 3), span, n]
+
+
+def _print(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(f"{text}\n")
+    else:
+        output.write_text(f"{text}\n")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
