@@ -143,6 +143,10 @@ class Observatory:
             *metrics, by=by, where=where, over=over, grain=grain, segments=segments, as_of=as_of,
             confidence=confidence,
         )  # fmt: skip
+        return self.ask(question)
+
+    def ask(self, question: Question) -> Answer:
+        """Answer a question."""
         rows = answer(self.system, question, self.engine, self._files)
         return Answer(rows, question.by, question.metrics, question.as_of)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pellucid.errors import DataError
 from pellucid.figures import numbers
 from pellucid.monitor.answer import Answer
-from pellucid.spec.system import Metric
+from pellucid.spec.system import Metric, System
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -76,6 +76,25 @@ def answer_text(answer: Answer) -> str:
             *dimensions, row["metric"], *_value_cells(metrics[row["metric"]], row),
         ])  # fmt: skip
     return text_table(heads, body, right=("value", "95% interval", "n"))
+
+
+def catalogue_text(system: System, metrics: Mapping[str, Metric]) -> str:
+    """Return every metric, dimension and segment of a system with its meaning."""
+    metric_rows = [[metric.name, metric.unit, metric.meaning] for metric in metrics.values()]
+    dimensions = [
+        *((item.name, item.meaning or item.label) for item in system.dimensions),
+        (system.candidate.name, system.candidate.label or "the candidate"),
+        *((item.name, item.meaning or item.label) for item in system.candidate.dimensions),
+        *((name, "a field of the record") for name in ("arm", "model_id", "currency", "attempt")),
+    ]
+    segments = [[segment.name, segment.where] for segment in system.segments]
+    parts = [
+        text_table(["metric", "counted per", "meaning"], metric_rows),
+        text_table(["dimension", "meaning"], dimensions),
+    ]
+    if segments:
+        parts.append(text_table(["segment", "rows"], segments))
+    return "\n\n".join(parts)
 
 
 def text_table(

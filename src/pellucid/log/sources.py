@@ -68,6 +68,28 @@ def open_source(frame: object, *, batch_id: str | None) -> Source:
     return Source(f"{type(frame).__module__.partition('.')[0]} frame", batch_id, chunks, count)
 
 
+def read_sample(path: Path, *, rows: int = 50_000) -> pa.Table:
+    """Return the first rows of a file, types inferred where the file has none.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    source = open_source(path, batch_id="sample")
+    try:
+        if path.suffix.lower() in (".csv", ".tsv"):
+            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+            with csv.open_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter)) as reader:
+                return pa.Table.from_batches([reader.read_next_batch()]).slice(0, rows)
+    except (pa.ArrowInvalid, StopIteration) as error:
+        raise _unreadable(path, "CSV", error) from error
+    first = next(source.chunks(), None)
+    if first is None:
+        raise DataError(f"'{path.name}'", ["has no rows"])
+    return first.slice(0, rows)
+
+
 def _file_source(path: Path, batch_id: str | None) -> Source:
     if not path.is_file():
         raise DataError(f"'{path.name}'", [f"there is no file at {path}"])

@@ -10,6 +10,7 @@ from deltalake.exceptions import CommitFailedError
 from pellucid.errors import ConflictError
 from pellucid.schema.tables import TABLES
 from pellucid.store.lake import Lake
+from pellucid.store.parquet import make_commit_durable, make_files_durable
 
 # Longer than any query or write in flight: neither may lose a file under its feet.
 KEEP_REPLACED = timedelta(hours=24)
@@ -45,16 +46,19 @@ def compact(lake: Lake, *, keep: timedelta = KEEP_REPLACED) -> list[Compaction]:
             delta = lake.open(name)
             if delta is None:
                 break
-            before = len(delta.file_uris())
+            before = set(delta.file_uris())
             try:
                 delta.optimize.compact()
             except CommitFailedError:
                 continue
+            if lake.is_local:
+                make_files_durable(sorted(set(delta.file_uris()) - before))
+                make_commit_durable(lake, TABLES[name], delta.version())
             deleted = delta.vacuum(
                 retention_hours=round(keep / timedelta(hours=1)), dry_run=False, full=True,
                 enforce_retention_duration=False,
             )  # fmt: skip
-            done.append(Compaction(name, before, len(delta.file_uris()), len(deleted)))
+            done.append(Compaction(name, len(before), len(delta.file_uris()), len(deleted)))
             break
         else:
             raise ConflictError(f"table '{name}': could not compact between other writers' commits")

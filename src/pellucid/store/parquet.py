@@ -45,12 +45,9 @@ def write_files(lake: Lake, table: Table, rows: pa.Table) -> list[AddAction]:
         path = f"{PARTITION}={day}/{uuid.uuid4().hex}.parquet"
         filesystem.create_dir(f"{PARTITION}={day}", recursive=True)
         _write(filesystem, path, part)
-        if lake.is_local:
-            _fsync(Path(lake.uri(table.name)) / path)
         actions.append(_add_action(filesystem, path, day, part, table.time))
     if lake.is_local:
-        for day in {action.partition_values[PARTITION] for action in actions}:
-            _fsync(Path(lake.uri(table.name)) / f"{PARTITION}={day}")
+        make_files_durable([f"{lake.uri(table.name)}/{action.path}" for action in actions])
     return actions
 
 
@@ -85,6 +82,12 @@ def make_commit_durable(lake: Lake, table: Table, version: int) -> None:
     _fsync(log / f"{version:020d}.json")
     _fsync(log)
     _fsync(log.parent)
+
+
+def make_files_durable(paths: Sequence[str]) -> None:
+    """Flush local files and their folders to disk."""
+    for path in [*paths, *sorted({str(Path(path).parent) for path in paths})]:
+        _fsync(Path(path))
 
 
 def _write(filesystem: fs.FileSystem, path: str, rows: pa.Table) -> None:

@@ -1,0 +1,327 @@
+"""The `pellucid` command: one function for each subcommand, no logic of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from pellucid.errors import PellucidError, SpecError
+from pellucid.windows import parse_instant
+
+EXIT_USER, EXIT_OURS = 2, 1
+_LOGGED = ("decisions", "candidates", "outcomes", "attributions", "training")
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 2 for the user's mistake, 1 for ours."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help()
+        return EXIT_USER
+    try:
+        return int(options.run(options) or 0)
+    except PellucidError as error:
+        sys.stderr.write(f"pellucid: {error}\n")
+        return EXIT_USER
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough.
+        sys.stderr.close()
+        return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    parser = argparse.ArgumentParser(
+        prog="pellucid", formatter_class=_RAW,
+        description="See through the ML that makes your decisions: log, monitor, explain.",
+        epilog="Start with `pellucid demo`; for your own data, `pellucid init --from FILE`.",
+    )  # fmt: skip
+    parser.set_defaults(run=None)
+    from pellucid import __version__
+
+    parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="")
+    for add in (_add_demo, _add_init, _add_log, _add_query, _add_explain, _add_report, _add_check,
+                _add_compact):  # fmt: skip
+        add(commands)
+    return parser
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(
+    commands: _Commands, name: str, run: object, summary: str, examples: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=summary, formatter_class=_RAW,
+        epilog=f"examples:\n{examples}",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_lake(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lake", required=True, metavar="ROOT",
+                        help="folder or object-store URL that holds the tables")  # fmt: skip
+    parser.add_argument("--system", metavar="NAME",
+                        help="the system; not needed where the lake holds one")  # fmt: skip
+
+
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--over", default="30d", metavar="WINDOW",
+                        help="30d up to the latest decision, or 2026-10-01..2026-11-01 "
+                        "(end exclusive, UTC); default 30d")  # fmt: skip
+    parser.add_argument("--as-of", type=_instant, metavar="INSTANT",
+                        help="see only what was recorded by then")  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", dest="style", default="table",
+                        choices=("table", "json", "csv", "parquet"),
+                        help="table for people, the others for programs")  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
+
+
+def _add_demo(commands: _Commands) -> None:
+    parser = _command(
+        commands, "demo", _demo,
+        "Simulate payments traffic, log it, and write a report on it.",
+        "  pellucid demo\n  pellucid demo --decisions 1000000 --lake big-demo/",
+    )  # fmt: skip
+    parser.add_argument("--decisions", type=int, default=60_000, help="about how many; default "
+                        "60000")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=7, help="the same seed, the same world")
+    parser.add_argument("--lake", default="demo-lake", metavar="FOLDER",
+                        help="where to log; default demo-lake")  # fmt: skip
+    parser.add_argument("--report", type=Path, default=Path("pellucid-report.html"), metavar="FILE",
+                        help="default pellucid-report.html")  # fmt: skip
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pellucid.demo import run_demo
+
+    for line in run_demo(
+        lake=options.lake, report=options.report, decisions=options.decisions, seed=options.seed
+    ):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _add_init(commands: _Commands) -> None:
+    parser = _command(
+        commands, "init", _init,
+        "Propose a system spec by looking at a Parquet or CSV file of decisions.",
+        "  pellucid init --from decisions.parquet --name card-routing > card-routing.yaml",
+    )  # fmt: skip
+    parser.add_argument("--from", dest="source", required=True, type=Path, metavar="FILE",
+                        help="one row for each decision")  # fmt: skip
+    parser.add_argument("--name", required=True, help="name of the system, such as card-routing")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
+
+
+def _init(options: argparse.Namespace) -> int:
+    from pellucid.log.sources import read_sample
+    from pellucid.spec.bind import check_system
+    from pellucid.spec.codec import to_yaml
+    from pellucid.spec.propose import propose
+
+    proposal = propose(read_sample(options.source), name=options.name)
+    text = to_yaml(check_system(proposal.system))
+    if options.output:
+        options.output.write_text(text)
+    else:
+        sys.stdout.write(text)
+    for note in proposal.notes:
+        sys.stderr.write(f"# {note}\n")
+    return 0
+
+
+def _add_log(commands: _Commands) -> None:
+    parser = _command(
+        commands, "log", _log,
+        "Log a Parquet or CSV file, of any size; running it again changes nothing.",
+        "  pellucid log decisions may.parquet --system card-routing.yaml --lake lake/\n"
+        "  pellucid log outcomes chargebacks.csv --system card-routing --lake lake/ "
+        "--timezone UTC",
+    )  # fmt: skip
+    parser.add_argument("table", choices=_LOGGED, help="which table the rows are for")
+    parser.add_argument("file", type=Path, help="a .parquet or .csv file")
+    parser.add_argument("--lake", required=True, metavar="ROOT",
+                        help="folder or object-store URL that holds the tables")  # fmt: skip
+    parser.add_argument("--system", required=True, metavar="NAME|FILE.yaml",
+                        help="a spec file, which is put in force, or the name of a stored one")  # fmt: skip
+    parser.add_argument("--timezone", metavar="ZONE",
+                        help="zone of timestamps that carry none, such as UTC")  # fmt: skip
+
+
+def _log(options: argparse.Namespace) -> int:
+    from pellucid.log.client import Logger
+    from pellucid.spec.codec import from_yaml
+
+    system = options.system
+    if system.endswith((".yaml", ".yml")):
+        path = Path(system)
+        if not path.is_file():
+            raise SpecError(f"--system {system}", ["there is no such file"])
+        system = from_yaml(path.read_text(), where=path.name)
+    log = Logger(system, to=options.lake)
+    report = log.table(
+        options.table, options.file, timezone=options.timezone, progress=sys.stderr.isatty()
+    )
+    sys.stdout.write(f"{report}\n")
+    return EXIT_USER if report.refused else 0
+
+
+def _add_query(commands: _Commands) -> None:
+    parser = _command(
+        commands, "query", _query,
+        "Compute metrics, broken down, with intervals, n and exact totals.",
+        "  pellucid query --lake lake/                     (lists metrics and dimensions)\n"
+        "  pellucid query approval_rate traffic_share --by route --lake lake/\n"
+        "  pellucid query approval_rate --by country --where 'amount_minor > 5000' --over 7d "
+        "--grain 1d --lake lake/ --format csv",
+    )  # fmt: skip
+    parser.add_argument("metrics", nargs="*", metavar="METRIC", help="names; none lists them all")
+    parser.add_argument("--by", default="", metavar="A,B", help="dimensions, comma-joined")
+    parser.add_argument("--where", default="", metavar="SQL", help="condition on the rows")
+    parser.add_argument("--grain", default="", choices=("", "1h", "1d", "1w"), metavar="GRAIN",
+                        help="1h, 1d or 1w")  # fmt: skip
+    parser.add_argument("--segments", default="", metavar="A,B", help="segments of the spec")
+    parser.add_argument("--show-sql", action="store_true", help="print the query, do not run it")
+    _add_window(parser)
+    _add_lake(parser)
+    _add_output(parser)
+
+
+def _query(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal import catalogue_text, write_answer
+
+    obs = open_system(options.lake, system=options.system)
+    if not options.metrics:
+        sys.stdout.write(f"{catalogue_text(obs.system, obs.metrics)}\n")
+        return 0
+    question = obs.question(
+        *options.metrics, by=_names(options.by), where=options.where, over=options.over,
+        grain=options.grain, segments=_names(options.segments), as_of=options.as_of,
+    )  # fmt: skip
+    if options.show_sql:
+        sys.stdout.write(f"{obs.show(question)}\n")
+        return 0
+    write_answer(obs.ask(question), style=options.style, output=options.output)
+    return 0
+
+
+def _add_explain(commands: _Commands) -> None:
+    parser = _command(
+        commands, "explain", _explain,
+        "Tell one decision in order: candidates, scores, layers, pick, outcome.",
+        "  pellucid explain p00001138-1 --lake lake/\n"
+        "  pellucid explain p00001138-1 --lake lake/ --format json",
+    )  # fmt: skip
+    parser.add_argument("decision_id", metavar="DECISION_ID")
+    _add_lake(parser)
+    parser.add_argument("--format", dest="style", default="text", choices=("text", "json"))
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from pellucid.explain.telling import tell
+    from pellucid.observatory import open_system
+
+    obs = open_system(options.lake, system=options.system)
+    story = obs.explain(options.decision_id)
+    if options.style == "json":
+        sys.stdout.write(f"{json.dumps(story.to_dict(), default=str, allow_nan=False)}\n")
+        return 0
+    for title, sentences in tell(story, obs.system):
+        sys.stdout.write(f"{title}\n")
+        sys.stdout.writelines(f"  {sentence}\n" for sentence in sentences)
+    return 0
+
+
+def _add_report(commands: _Commands) -> None:
+    parser = _command(
+        commands, "report", _report,
+        "Write one HTML page that opens offline: traffic, approvals, policy, one decision.",
+        "  pellucid report --lake lake/ --output report.html\n"
+        "  pellucid report --lake lake/ --over 2026-10-01..2026-11-01 --decision p00001138-1",
+    )  # fmt: skip
+    _add_lake(parser)
+    _add_window(parser)
+    parser.add_argument("--output", type=Path, default=Path("pellucid-report.html"), metavar="FILE")
+    parser.add_argument("--decision", metavar="ID", help="the decision to tell; default: a telling "
+                        "one is picked")  # fmt: skip
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.report.build import write_report
+
+    obs = open_system(options.lake, system=options.system)
+    size = write_report(
+        obs, options.output, over=options.over, as_of=options.as_of, decision_id=options.decision
+    )
+    sys.stdout.write(f"{options.output} ({size / 1e6:.1f} MB)\n")
+    return 0
+
+
+def _add_check(commands: _Commands) -> None:
+    parser = _command(
+        commands, "check", _check,
+        "Verify a store: files whole, records in agreement, nothing waiting in quarantine.",
+        "  pellucid check --lake lake/",
+    )  # fmt: skip
+    _add_lake(parser)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+
+    findings = open_system(options.lake, system=options.system).check()
+    for finding in findings:
+        sys.stdout.write(f"{finding.severity:<5}  {finding.table:<12}  {finding.what}\n")
+    return EXIT_USER if any(finding.severity == "error" for finding in findings) else 0
+
+
+def _add_compact(commands: _Commands) -> None:
+    parser = _command(
+        commands, "compact", _compact,
+        "Join small files, and delete those that nothing needs since a day.",
+        "  pellucid compact --lake lake/",
+    )  # fmt: skip
+    _add_lake(parser)
+
+
+def _compact(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.store.maintenance import compact
+
+    for done in compact(open_system(options.lake, system=options.system).lake):
+        sys.stdout.write(
+            f"{done.table:<12}  {done.files_before:,} files → {done.files_after:,}; "
+            f"{done.files_deleted:,} deleted\n"
+        )
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _instant(text: str) -> object:
+    try:
+        return parse_instant(text)
+    except SpecError as error:
+        raise argparse.ArgumentTypeError("; ".join(error.problems)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
