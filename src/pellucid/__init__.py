@@ -9,15 +9,32 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from pellucid.errors import (
-        AdditivityError, ConflictError, DataError, EngineError, ExplainError, MissingExtraError,
-        PellucidError, SpecError, StoreError, UnknownNameError, UnsupportedError,
+        AdditivityError,
+        ConflictError,
+        DataError,
+        EngineError,
+        ExplainError,
+        MissingExtraError,
+        PellucidError,
+        SpecError,
+        StoreError,
+        UnknownNameError,
+        UnsupportedError,
     )  # fmt: skip
     from pellucid.log.client import Logger
     from pellucid.monitor.answer import Answer
     from pellucid.observatory import Observatory
-    from pellucid.observatory import open_system as open
+    from pellucid.observatory import open_system as open  # noqa: A004
     from pellucid.spec.system import (
-        Candidate, Column, Dimension, Feature, Layer, Metric, Outcome, Segment, System,
+        Candidate,
+        Column,
+        Dimension,
+        Feature,
+        Layer,
+        Metric,
+        Outcome,
+        Segment,
+        System,
     )  # fmt: skip
     from pellucid.windows import Window
 
@@ -43,7 +60,33 @@ _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("pellucid.spec.system", name) for name in _SPEC},
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = [
+    "AdditivityError",
+    "Answer",
+    "Candidate",
+    "Column",
+    "ConflictError",
+    "DataError",
+    "Dimension",
+    "EngineError",
+    "ExplainError",
+    "Feature",
+    "Layer",
+    "Logger",
+    "Metric",
+    "MissingExtraError",
+    "Observatory",
+    "Outcome",
+    "PellucidError",
+    "Segment",
+    "SpecError",
+    "StoreError",
+    "System",
+    "UnknownNameError",
+    "UnsupportedError",
+    "Window",
+    "open",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
 def _command(
@@ -157,7 +157,7 @@ def _add_log(commands: _Commands) -> None:
     parser.add_argument("--lake", required=True, metavar="ROOT",
                         help="folder or object-store URL that holds the tables")  # fmt: skip
     parser.add_argument("--system", required=True, metavar="NAME|FILE.yaml",
-                        help="a spec file, which is put in force, or the name of a stored one")  # fmt: skip
+                        help="a spec file to put in force, or the name of a stored one")  # fmt: skip
     parser.add_argument("--timezone", metavar="ZONE",
                         help="zone of timestamps that carry none, such as UTC")  # fmt: skip
 

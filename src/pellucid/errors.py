@@ -5,7 +5,7 @@
     PellucidError
     ├── SpecError(ValueError)             a definition is wrong; holds every problem found
     ├── UnknownNameError(KeyError)        a name is not known; holds the nearest valid ones
-    ├── DataError(ValueError)             logged data breaks the standard record; holds every violation
+    ├── DataError(ValueError)             logged data breaks the record; holds every violation
     ├── EngineError(RuntimeError)         a query could not be run
     │   └── UnsupportedError              the engine declares that it cannot do this
     ├── StoreError(OSError)               the tables on disk could not be read or written

@@ -243,7 +243,8 @@ class Observatory:
             return findings
 
         def query(sql: str, tables: tuple[str, ...]) -> pa.Table:
-            return self.records.engine.query(sql, {name: snapshot(self.lake, name) for name in tables})
+            files = {name: snapshot(self.lake, name) for name in tables}
+            return self.records.engine.query(sql, files)
 
         for table, count, examples, words in contradictions(query, self.lake.has):
             shown = ", ".join(examples) + (", …" if count > len(examples) else "")
@@ -288,4 +289,3 @@ def open_system(
             raise UnknownNameError(kind="system (name one of several)", name="", known=known)
         system = known[0]
     return Observatory(Lake.at(root, system, storage_options))
-

@@ -9,10 +9,10 @@ import pytest
 
 from pellucid.engine.arrow import ArrowEngine
 from pellucid.engine.duckdb import DuckDBEngine
+from pellucid.metrics.catalogue import catalogue
 from pellucid.observatory import Observatory, open_system
 from pellucid.store.lake import Lake
 from pellucid.testing.scenarios import START, small_lake, small_system
-from pellucid.metrics.catalogue import catalogue
 from pellucid.windows import Window
 
 WEEK = Window(START, START + timedelta(days=7))
@@ -122,7 +122,9 @@ def test_an_empty_window_has_a_total_of_nothing(engines) -> None:
     rows = assert_same(engines, *catalogue(small_system()), by=["country"], over=empty)
     assert set(rows.column("level").to_pylist()) == {""}
     assert set(rows.column("n").to_pylist()) == {0}
-    values = dict(zip(rows.column("metric").to_pylist(), rows.column("value").to_pylist()))
+    values = dict(
+        zip(*(rows.column(name).to_pylist() for name in ("metric", "value")), strict=True)
+    )
     assert values["decision_count"] == 0
     assert values["approval_rate"] is None
 

@@ -106,4 +106,3 @@ def _sql_type(kind: pa.DataType) -> str:
     if pa.types.is_list(kind):
         return f"{_sql_type(kind.value_type)}[]"
     return _SQL_TYPES[str(kind)]
-

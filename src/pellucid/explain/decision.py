@@ -46,9 +46,7 @@ def explain_decision(records: Records, system: System, decision_id: str) -> Stor
     return make_story(system, decision, candidates, attributions, outcomes, attempts)
 
 
-def _explained_now(
-    records: Records, model_id: str | None, candidates: pa.Table
-) -> pa.Table | None:
+def _explained_now(records: Records, model_id: str | None, candidates: pa.Table) -> pa.Table | None:
     scored = candidates.filter(pc.is_valid(candidates.column("raw_score")))
     model = records.model(model_id) if scored.num_rows else None
     return attribute(model, scored) if model else None

@@ -39,7 +39,7 @@ def attribute_window(records: Records, window: Window, *, most_decisions: int) -
         receipt = writer.append(ATTRIBUTIONS, values)
         stored += receipt.stored
         duplicates += receipt.duplicates
-    return Receipt(stored, duplicates, False)
+    return Receipt(stored=stored, duplicates=duplicates, was_committed=False)
 
 
 def _scored(records: Records, model_id: str, window: Window, keep_rate: float) -> pa.Table:

@@ -45,7 +45,8 @@ def arms(rows: pa.Table, by: str = "", *, arm: str = "arm", title: str = "Rate")
     sides = (
         Side("ML − control", [f"<b>{numbers.points(change)}</b>" for change in changes], 84,
              [_tone(ml, control) for _, ml, control in pairs]),
-        Side("n control", [numbers.count(control["n"]) for *_, control in pairs], 70, ("@muted",)),
+        Side("n control", [numbers.count(control["n"]) for *_, control in pairs], 70,
+             ("@muted",), is_wide_only=True),
     )  # fmt: skip
     ends = [row[key] for _, *both in pairs for row in both for key in ("value", "low", "high")
             if numbers.is_known(row[key])]  # fmt: skip

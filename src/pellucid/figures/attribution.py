@@ -109,7 +109,7 @@ def _waterfall_layout(bars: Sequence[tuple[str, str, float]], ends: Sequence[flo
     layout["annotations"] = [
         note(max(start, end) if value > 0 else min(start, end), index, numbers.log_odds(value),
              xanchor="left" if value > 0 else "right", xshift=5 if value > 0 else -5,
-             font=font(11, _tone(value)))
+             font=font(11, _tone(value)), bgcolor="@surface/72", borderpad=0)
         for index, ((_, _, value), start, end) in enumerate(
             zip(bars, ends, ends[1:], strict=False))
     ] + [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pellucid.figures.table import Column, Table
 from pellucid.figures.tokens import candidate_tokens
 
 _PREFIX = "layer_"
-_LANE = 0.13
+_LANE = 0.15
 Row = dict[str, Any]
 
 
@@ -52,11 +53,9 @@ def candidate_scores(
     names = tuple(order) or tuple(sorted(row["candidate"] for row in found))
     layout = _layout(found, scored)
     layout["shapes"] = [
-        bar_between(start, end, place + (lane - (len(layers) - 1) / 2) * _LANE,
-                    "@up" if end > start else "@down", 3.5)
+        bar_between(start, end, place + lane, "@up" if end > start else "@down", 3.5)
         for place, row in enumerate(found) if row in scored
-        for lane, (start, end) in enumerate(zip(row["path"], row["path"][1:], strict=False))
-        if start != end
+        for start, end, lane in _lanes(row["path"])
     ]  # fmt: skip
     places = [place for place, row in enumerate(found) if row in scored]
     tokens = candidate_tokens(names)
@@ -89,6 +88,13 @@ def _path(row: Row, layers: Sequence[str]) -> list[float]:
     for name in layers:
         path.append(path[-1] + (row[name] if numbers.is_known(row[name]) else 0.0))
     return path
+
+
+def _lanes(path: Sequence[float]) -> list[tuple[float, float, float]]:
+    """Return start, end and shift of each step that goes somewhere, side by side in the row."""
+    steps = [(start, end) for start, end in pairwise(path) if start != end]
+    middle = (len(steps) - 1) / 2
+    return [(start, end, (place - middle) * _LANE) for place, (start, end) in enumerate(steps)]
 
 
 def _layout(found: Sequence[Row], scored: Sequence[Row]) -> Json:

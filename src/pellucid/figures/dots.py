@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.figures.layout import Json, base_layout, font, note, rate_ticks, short_label
 
+WIDE_ONLY = "wide"
 _ROW = 25
 _TOP = 26
 _BOTTOM = 26
@@ -26,12 +27,15 @@ class Side:
         Pixels.
     colours : sequence of str
         Token of each text; a single one serves all.
+    is_wide_only : bool
+        Whether the column gives way on a narrow screen; it must then be the last.
     """
 
     header: str
     texts: Sequence[str]
     width: int
     colours: Sequence[str] = ("@text",)
+    is_wide_only: bool = False
 
 
 def dot_layout(
@@ -67,6 +71,7 @@ def dot_layout(
         "showgrid": False, "tickfont": font(12, "@text"), "ticklabelstandoff": 8,
     }  # fmt: skip
     layout["annotations"] = _side_notes(sides)
+    layout["meta"] = {"narrow_cut": sum(side.width for side in sides if side.is_wide_only)}
     return layout
 
 
@@ -75,6 +80,8 @@ def _side_notes(sides: Sequence[Side]) -> list[Json]:
     for side in sides:
         offset += side.width
         place = {"xref": "paper", "xanchor": "right", "xshift": offset}
+        if side.is_wide_only:
+            place["name"] = WIDE_ONLY
         notes.append(
             note(1, 1, side.header, yref="paper", yanchor="bottom", yshift=6,
                  font=font(11, "@faint"), **place)
@@ -96,7 +103,7 @@ def padded(values: Iterable[float]) -> tuple[float, float]:
 def bar_between(low: float, high: float, row: float, colour: str, width: float = 5) -> Json:
     """Return a horizontal line behind the dots: an interval, or the way between two dots."""
     return {
-        "type": "line", "x0": low, "x1": high, "y0": row, "y1": row, "layer": "below",
+        "type": "line", "x0": low, "x1": high, "y0": row, "y1": row, "layer": "between",
         "line": {"color": colour, "width": width},
     }  # fmt: skip
 

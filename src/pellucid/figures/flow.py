@@ -32,6 +32,9 @@ from pellucid.figures.table import Column, Table
 
 _HEIGHT = 420
 _HALF_NODE = 0.012
+_CHANGE = 66
+_STAGE = 158
+_MOST_NAMED = 4
 _STEPS = 16
 _FLAT = 0.0005
 
@@ -56,13 +59,15 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
         return empty_figure("decisions with a logged pick at each stage")
     board = make_board(flow.stages, sizes, order)
     links = make_links(flow, board.names)
-    layout = base_layout(_HEIGHT, hoverdistance=1, meta={"min_width": 720})
-    layout["margin"] = {"l": 2, "r": 78, "t": 32, "b": 4}
     last = len(board.stages) - 1
+    names = 64 + round(6.6 * max(len(short_label(name)) for name in board.names))
+    layout = base_layout(_HEIGHT, hoverdistance=1)
+    layout["meta"] = {"min_width": names + _CHANGE + _STAGE * last}
+    layout["margin"] = {"l": 2, "r": names + _CHANGE, "t": 32, "b": 4}
     layout["xaxis"] |= {"range": [-_HALF_NODE, last + _HALF_NODE], "visible": False}
     layout["yaxis"] |= {"range": [-0.02, 1.0], "visible": False}
     layout["shapes"] = _node_shapes(board)
-    layout["annotations"] = _headers(board, flow) + _node_labels(board)
+    layout["annotations"] = _headers(board, flow, names) + _node_labels(board, names)
     data = tuple(_paths(board, links))
     return Figure(data, layout, _alt(board, flow), _stage_table(board))
 
@@ -127,7 +132,8 @@ def _node_shapes(board: Board) -> list[Json]:
     ]  # fmt: skip
 
 
-def _node_labels(board: Board) -> list[Json]:
+def _node_labels(board: Board, width: int) -> list[Json]:
+    """Return names and shares at the nodes; between the ends, only shares where it is crowded."""
     notes: list[Json] = []
     last = len(board.stages) - 1
     for index, stage in enumerate(board.stages):
@@ -137,41 +143,44 @@ def _node_labels(board: Board) -> list[Json]:
         ]
         # `spread` wants ascending places; nodes are drawn from the top down.
         heights = [-place for place in spread([-middle for middle in middles], 0.05, -0.99, 0.0)]
-        is_last = index == last and last > 0
-        side = -_HALF_NODE if is_last else _HALF_NODE
+        has_names = index in (0, last) or last < _MOST_NAMED
         for name, height in zip(names, heights, strict=True):
-            share = numbers.rate(board.size[stage, name] / board.total)
+            text = f"<b>{numbers.rate(board.size[stage, name] / board.total)}</b>"
+            if has_names:
+                text = f"{short_label(name)}  {text}"
+            plate = {} if index == last else {"bgcolor": "@surface/72", "borderpad": 2}
             notes.append(
-                note(index + side, height, f"{short_label(name)}  <b>{share}</b>",
-                     xanchor="right" if is_last else "left", xshift=-5 if is_last else 5,
-                     bgcolor="@surface/72", borderpad=2, font=font(12, "@text"))
+                note(index + _HALF_NODE, height, text, xanchor="left", xshift=5,
+                     font=font(12, "@text"), **plate)
             )  # fmt: skip
-            if is_last:
-                notes.append(_change_note(board, name, index, height))
+            if index == last > 0:
+                notes.append(_change_note(board, name, height, width))
     return notes
 
 
-def _change_note(board: Board, name: str, index: int, height: float) -> Json:
+def _change_note(board: Board, name: str, height: float, width: int) -> Json:
     change = change_of(board, name)
     text = numbers.points(change)
     colour = "@muted" if text.startswith("±") else "@up" if change > 0 else "@down"
-    return note(index + _HALF_NODE, height, f"<b>{text}</b>", xanchor="left", xshift=8,
-                font=font(12, colour))  # fmt: skip
+    return note(len(board.stages) - 1 + _HALF_NODE, height, f"<b>{text}</b>", xanchor="right",
+                xshift=width + _CHANGE - 2, font=font(12, colour))  # fmt: skip
 
 
-def _headers(board: Board, flow: FlowTables) -> list[Json]:
+def _headers(board: Board, flow: FlowTables, width: int) -> list[Json]:
     notes, last = [], len(board.stages) - 1
-    look = {"yanchor": "bottom", "yshift": 9, "font": font(12, "@muted")}
+    look = {"yanchor": "bottom", "yshift": 9}
     for index, stage in enumerate(board.stages):
-        anchor = "left" if index == 0 else "right" if index == last else "center"
-        side = -_HALF_NODE if index == 0 else _HALF_NODE if index == last else 0
-        text = f"<b>{label(stage)}</b>"
+        text = f"<b>{short_label(stage)}</b>"
         if index:
             text += f"  {numbers.rate(moved_share(flow, stage, board.total))} moved"
-        notes.append(note(index + side, 1.0, text, xanchor=anchor, **look))
+        notes.append(
+            note(index - _HALF_NODE, 1.0, text, xanchor="left", font=font(12, "@muted"), **look)
+        )
     if last:
-        look["font"] = font(11, "@faint")
-        notes.append(note(last + _HALF_NODE, 1.0, "vs model", xanchor="left", xshift=8, **look))
+        notes.append(
+            note(last + _HALF_NODE, 1.0, "vs model", xanchor="right", xshift=width + _CHANGE - 2,
+                 font=font(11, "@faint"), **look)
+        )  # fmt: skip
     return notes
 
 

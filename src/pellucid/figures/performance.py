@@ -44,7 +44,7 @@ def predicted_against_realised(
     sides = (
         Side("gap", [f"<b>{numbers.points(_gap(row))}</b>" for row in found], 66,
              [_gap_tone(row) for row in found]),
-        Side("n", [numbers.count(row["n"]) for row in found], 60, ("@muted",)),
+        Side("n", [numbers.count(row["n"]) for row in found], 60, ("@muted",), is_wide_only=True),
     )  # fmt: skip
     ends = [row[key] for row in found for key in ("predicted", "realised", "low", "high")
             if numbers.is_known(row[key])]  # fmt: skip
@@ -144,7 +144,7 @@ def calibration(rows: pa.Table, *, title: str = "Rate") -> Figure:
                          "layer": "below", "line": line}]  # fmt: skip
     layout["shapes"] += [
         {"type": "line", "x0": row["predicted"], "x1": row["predicted"], "y0": row["low"],
-         "y1": row["high"], "layer": "below", "line": {"color": "@accent/35", "width": 5}}
+         "y1": row["high"], "layer": "between", "line": {"color": "@accent/35", "width": 4}}
         for row in found if numbers.is_known(row["low"]) and numbers.is_known(row["high"])
     ]  # fmt: skip
     hover = [

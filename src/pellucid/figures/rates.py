@@ -48,7 +48,8 @@ def rate_over_time(rows: pa.Table, *, title: str = "Rate") -> Figure:
     layout = base_layout(260, hovermode="x")
     layout["margin"]["r"] = 56
     layout["xaxis"] |= {
-        "type": "date", "tickformat": "%-d %b", "tickangle": 0, "showspikes": True,
+        "type": "date", "range": [stamp(found[0]["start_at"]), stamp(found[-1]["start_at"])],
+        "tickformat": "%-d %b", "tickangle": 0, "showspikes": True,
         "spikemode": "across", "spikethickness": 1, "spikedash": "solid",
         "spikecolor": "@faint", "spikesnap": "data",
     }  # fmt: skip
@@ -164,7 +165,7 @@ def rate_by(
     before = {row[by]: row["value"] for row in earlier}
     sides = (
         Side("", [f"<b>{numbers.rate(row['value'])}</b>" for row in found], 50),
-        Side("n", [numbers.count(row["n"]) for row in found], 62, ("@muted",)),
+        Side("n", [numbers.count(row["n"]) for row in found], 62, ("@muted",), is_wide_only=True),
     )
     intervals = [
         (place, row["low"], row["high"]) for place, row in enumerate(found)

@@ -17,7 +17,12 @@ from pellucid.log.sources import Source, open_source
 from pellucid.schema.arrow import fixed_schema, is_text
 from pellucid.schema.fields import Table
 from pellucid.schema.tables import (
-    ATTRIBUTIONS, CANDIDATES, DECISIONS, OUTCOMES, QUARANTINE, TRAINING,
+    ATTRIBUTIONS,
+    CANDIDATES,
+    DECISIONS,
+    OUTCOMES,
+    QUARANTINE,
+    TRAINING,
 )  # fmt: skip
 from pellucid.schema.validate import Validated, validate
 from pellucid.spec.bind import declared_names

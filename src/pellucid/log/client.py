@@ -112,9 +112,7 @@ class Logger:
             If the source cannot be read, or its columns do not fit: then nothing of the batch in
             hand is stored, and what was stored before it stays.
         """
-        return self._bulk.log(
-            name, frame, batch_id=batch_id, timezone=timezone, progress=progress
-        )
+        return self._bulk.log(name, frame, batch_id=batch_id, timezone=timezone, progress=progress)
 
     def model(
         self,

@@ -42,7 +42,7 @@ def log_model(
     """Log a model version; see `Logger.model`."""
     model_id = f"{name}:{version}"
     if trained_at.tzinfo is None:
-        raise DataError(f"model '{model_id}'", ["trained_at has no time zone; add one, such as UTC"])
+        raise DataError(f"model '{model_id}'", ["trained_at has no time zone; add UTC"])
     file = _model_file(model, features)
     uri, digest = save_artifact(log.lake, file.content, suffix=file.suffix)
     stored = _stored_digest(log.lake, model_id)
@@ -88,7 +88,8 @@ def _lightgbm_file(model: Any, features: Sequence[str] | None) -> _ModelFile:
     _check_count(names, len(own))
     gains = model.feature_importance(importance_type="gain").tolist()
     content = model.model_to_string().encode()
-    return _ModelFile("lightgbm", content, ".lightgbm.txt", names, dict(zip(names, gains, strict=True)))
+    importances = dict(zip(names, gains, strict=True))
+    return _ModelFile("lightgbm", content, ".lightgbm.txt", names, importances)
 
 
 def _xgboost_file(model: Any, features: Sequence[str] | None) -> _ModelFile:

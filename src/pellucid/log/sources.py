@@ -147,9 +147,7 @@ def _csv_source(path: Path, batch_id: str | None, *, delimiter: str) -> Source:
     return Source(path.name, batch_id or _digest(path, _CSV_BLOCK_BYTES), chunks, None)
 
 
-def _gather(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int
-) -> Iterator[pa.Table]:
+def _gather(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -118,7 +118,7 @@ def answer(
 
 def _levels(
     system: System, question: Question, scan: Scan, cells: pa.Table, metrics: Sequence[Metric]
-):
+) -> Iterator[pa.Table]:
     for window_index, window in enumerate(question.windows):
         inside = _inside(scan, cells, window)
         for segment_index, name in [(None, WHOLE), *_named(question.segments)]:
@@ -141,7 +141,7 @@ def _tables(
     level: tuple[str, ...],
     segment: str,
     window_index: int,
-):
+) -> Iterator[pa.Table]:
     of_candidate = {system.candidate.name, *(item.name for item in system.candidate.dimensions)}
     time = (BUCKET,) if question.grain else ()
     merged = merge(cells, (*level, *time), scan.measures)
@@ -154,9 +154,7 @@ def _tables(
         columns = {"metric": pa.array([metric.name] * count, pa.string()),
                    "segment": pa.array([segment] * count, pa.string())}  # fmt: skip
         for name in question.by:
-            columns[name] = (
-                merged.column(name) if name in level else pa.nulls(count, pa.string())
-            )
+            columns[name] = merged.column(name) if name in level else pa.nulls(count, pa.string())
         columns |= {
             "level": pa.array([",".join(level)] * count, pa.string()),
             "depth": pa.array([len(level)] * count, pa.int32()),

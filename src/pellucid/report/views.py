@@ -13,6 +13,8 @@ from pellucid.figures.numbers import is_known
 from pellucid.figures.table import SMALL_N, Column, Table, cell_text
 from pellucid.figures.tokens import candidate_tokens
 
+Scale = tuple[float, float]
+_SMALL_SHARE = 0.5
 _TONES = {"good", "bad", "warn"}
 
 
@@ -60,9 +62,10 @@ def table_view(table: Table, candidates: Sequence[str]) -> TableView:
         The order that fixes candidates' colours.
     """
     dots = {name: css_colour(token) for name, token in candidate_tokens(candidates).items()}
-    scale = _heat_scale(table)
-    rows = tuple(_row_view(table.columns, row, dots, scale) for row in table.rows)
-    total = table.total and _row_view(table.columns, table.total, {}, None)
+    scales = tuple(_bar_scale(table, place) for place in range(len(table.columns)))
+    heat = _heat_scale(table)
+    rows = tuple(_row_view(table.columns, row, dots, scales, heat) for row in table.rows)
+    total = table.total and _row_view(table.columns, table.total, {}, scales, None)
     return TableView(table.columns, rows, total, frozenset(table.marked))
 
 
@@ -70,15 +73,21 @@ def _row_view(
     columns: Sequence[Column],
     row: Sequence[Any],
     dots: Mapping[str, str],
-    scale: tuple[float, float] | None,
+    scales: Sequence[float],
+    heat: Scale | None,
 ) -> tuple[CellView, ...]:
     return tuple(
-        _cell_view(column, cell, dots, scale) for column, cell in zip(columns, row, strict=True)
+        _cell_view(column, cell, dots, longest, heat)
+        for column, cell, longest in zip(columns, row, scales, strict=True)
     )
 
 
 def _cell_view(
-    column: Column, cell: Any, dots: Mapping[str, str], scale: tuple[float, float] | None  # noqa: ANN401
+    column: Column,
+    cell: Any,
+    dots: Mapping[str, str],
+    longest: float,
+    heat: Scale | None,
 ) -> CellView:
     text = cell_text(column, cell)
     css = "num" if column.is_number else ""
@@ -91,14 +100,14 @@ def _cell_view(
     if column.kind == "points" and not text.startswith("±"):
         return CellView(text, css=f"{css} {'up' if text.startswith('+') else 'down'}")
     if column.kind == "bar":
-        share = round(100 * min(1.0, cell), 2) if is_known(cell) else None
+        share = round(100 * min(1.0, cell / longest), 1) if is_known(cell) else None
         return CellView(text, css=f"{css} bar", share=share)
     if column.kind == "heat":
-        return _heat_view(text, cell, scale)
+        return _heat_view(text, cell, heat)
     return CellView(text, css=css)
 
 
-def _heat_view(text: str, cell: Any, scale: tuple[float, float] | None) -> CellView:  # noqa: ANN401
+def _heat_view(text: str, cell: Any, scale: Scale | None) -> CellView:
     value, n = cell
     title = f"n {n:,}"
     if n < SMALL_N:
@@ -110,7 +119,15 @@ def _heat_view(text: str, cell: Any, scale: tuple[float, float] | None) -> CellV
     return CellView(text, css="num heat", share=round(share, 1), title=title)
 
 
-def _heat_scale(table: Table) -> tuple[float, float] | None:
+def _bar_scale(table: Table, place: int) -> float:
+    """Return the value of a full bar: 1, or the largest of the column where all are small."""
+    if table.columns[place].kind != "bar":
+        return 1.0
+    largest = max((row[place] for row in table.rows if is_known(row[place])), default=1.0)
+    return largest if 0 < largest < _SMALL_SHARE else 1.0
+
+
+def _heat_scale(table: Table) -> Scale | None:
     values = [
         cell[0]
         for row in table.rows

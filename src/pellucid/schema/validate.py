@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -120,9 +121,7 @@ def validate(
     return _sorted(rows, pa.table(stored), findings)
 
 
-def _shape_problems(
-    table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule]
-) -> list[str]:
+def _shape_problems(table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule]) -> list[str]:
     problems = []
     for name in rows.column_names:
         if rows.column_names.count(name) > 1:
@@ -214,14 +213,15 @@ def _check_values(
     if pa.types.is_timestamp(kind) and rule.name != "refused_at":
         late = pc.greater(column, pa.scalar(now + CLOCK_SKEW, kind))
         findings.refuse(late, f"{name} is in the future; log UTC, and check the clock")
-    for limit, compare, words in (
+    bounds: tuple[tuple[float | None, Any, str], ...] = (
         (spec.minimum, pc.less, "below"),
         (spec.maximum, pc.greater, "above"),
         (spec.above, pc.less_equal, "not above"),
-    ):
-        if limit is not None:
-            bad = compare(column, pa.scalar(limit, kind))
-            findings.refuse(bad, f"{name} is {words} {limit:g}; {_range_words(spec)}")
+    )
+    for bound, compare, words in bounds:
+        if bound is not None:
+            bad = compare(column, pa.scalar(bound, kind))
+            findings.refuse(bad, f"{name} is {words} {bound:g}; {_range_words(spec)}")
     if spec.choices:
         bad = pc.invert(pc.is_in(column, value_set=pa.array(spec.choices, kind)))
         bad = pc.and_(bad, pc.is_valid(column))
@@ -288,4 +288,3 @@ def _kind_name(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind):
         return "whole number"
     return "number" if pa.types.is_floating(kind) else str(kind)
-

@@ -44,11 +44,11 @@ def declared_names(system: System) -> Mapping[str, Mapping[str, str]]:
     return {
         "features": {feature.name: feature.kind for feature in system.features},
         "layers": {layer.name: "" for layer in system.layers},
-        "stages": {stage: "" for stage in system.stages},
-        "dimensions": {name: "" for name in system.dimension_names},
+        "stages": dict.fromkeys(system.stages, ""),
+        "dimensions": dict.fromkeys(system.dimension_names, ""),
         "candidate_dimensions": candidate_dimensions,
-        "repeated_dimensions": {name: "" for name in system.candidate.repeats},
-        "cutoffs": {name: "" for name in system.cutoffs},
+        "repeated_dimensions": dict.fromkeys(system.candidate.repeats, ""),
+        "cutoffs": dict.fromkeys(system.cutoffs, ""),
     }
 
 
@@ -85,7 +85,7 @@ def _repeats(place: str, names: list[str]) -> Iterator[str]:
 
 def _clashes(system: System) -> Iterator[str]:
     fixed = {field.name for table in (DECISIONS, CANDIDATES) for field in table.fields}
-    taken = {name: "a field of the record" for name in fixed}
+    taken = dict.fromkeys(fixed, "a field of the record")
     groups = [
         ("dimensions", system.dimension_names),
         ("candidate.dimensions", tuple(item.name for item in system.candidate.dimensions)),
@@ -111,7 +111,8 @@ def _reference_problems(system: System) -> Iterator[str]:
         yield f"outcomes: {', '.join(predicted)} are all marked is_predicted; at most one may be"
     for column in system.columns:
         if column.table not in TABLES:
-            yield f"columns: no table is called '{column.table}'{did_you_mean(column.table, TABLES)}"
+            known = did_you_mean(column.table, TABLES)
+            yield f"columns: no table is called '{column.table}'{known}"
     fields = Counter((column.table, column.field) for column in system.columns)
     for (table, field), count in fields.items():
         if count > 1:

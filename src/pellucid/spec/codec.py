@@ -146,7 +146,7 @@ def _decode_dataclass(hint: type, raw: object, path: str, problems: list[str]) -
     at = f"{path}." if path else ""
     hints = typing.get_type_hints(hint)
     members = {item.name: item for item in dataclasses.fields(hint)}
-    if isinstance(raw, str) and list(members)[0] == "name" and hint is not System:
+    if isinstance(raw, str) and next(iter(members)) == "name" and hint is not System:
         raw = {"name": raw}
     if not isinstance(raw, Mapping):
         problems.append(f"{path or 'spec'}: expected a mapping, got {_shown(type(raw))} {raw!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,8 @@ from pellucid.spec.system import Candidate, Column, Dimension, Feature, Outcome,
 _CANDIDATE_WORDS = ("route", "psp", "processor", "gateway", "acquirer", "provider", "candidate",
                     "chosen", "action", "variant", "offer", "decision", "item")  # fmt: skip
 _OUTCOME_WORDS = ("approved", "success", "label", "target", "outcome", "converted", "clicked",
-                  "click", "default", "fraud", "chargeback", "accepted", "reward", "repaid")  # fmt: skip
+                  "click", "default", "fraud", "chargeback", "accepted", "reward",
+                  "repaid")  # fmt: skip
 _PROBABILITY_WORDS = ("probability", "proba", "score", "prediction", "y_pred_proba")
 _TIME_WORDS = ("decided_at", "time", "timestamp", "tmsp", "date", "created", "at")
 _REQUEST_WORDS = ("request", "payment", "order", "session")
@@ -231,7 +233,7 @@ def _value_type(column: pa.ChunkedArray) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _feature_kind(column: pa.ChunkedArray) -> str:
+def _feature_kind(column: pa.ChunkedArray) -> Literal["boolean", "number"]:
     return "boolean" if pa.types.is_boolean(_value_type(column)) else "number"
 
 

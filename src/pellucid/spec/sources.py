@@ -35,7 +35,7 @@ def outcome_columns(outcome: Outcome) -> dict[str, str]:
 def decision_columns(system: System) -> dict[str, str]:
     """Return the columns of a decision (or request) and their families, outcomes included."""
     names = {field.name: family_of(field) for field in DECISIONS.fields}
-    names |= {name: STRING for name in system.dimension_names}
+    names |= dict.fromkeys(system.dimension_names, STRING)
     names |= {f"pick_{stage}": STRING for stage in system.stages if system.layers}
     names |= {f"cutoff_{name}": NUMBER for name in system.cutoffs}
     for outcome in system.outcomes:
@@ -52,7 +52,7 @@ def candidate_columns(system: System) -> dict[str, str]:
     names |= {f"f_{feature.name}": _KIND_FAMILIES[feature.kind] for feature in system.features}
     names |= {f"layer_{layer.name}": NUMBER for layer in system.layers}
     names |= {dimension.name: STRING for dimension in system.candidate.dimensions}
-    names |= {name: STRING for name in system.dimension_names}
+    names |= dict.fromkeys(system.dimension_names, STRING)
     names |= {
         field.name: family_of(field)
         for field in DECISIONS.fields

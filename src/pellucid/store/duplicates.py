@@ -88,9 +88,9 @@ class StoredKeys:
     def _is_stored(
         self, suspects: pa.Table, filesystem: fs.FileSystem, paths: list[str]
     ) -> np.ndarray:
-        wanted = {values: [] for values in _values(suspects, self._table.key)}
+        wanted: dict[tuple[object, ...], list[int]] = {}
         for index, values in enumerate(_values(suspects, self._table.key)):
-            wanted[values].append(index)
+            wanted.setdefault(values, []).append(index)
         stored = np.zeros(suspects.num_rows, dtype=bool)
         hashes = row_keys(suspects, self._table.key)
         for part in read_columns(filesystem, paths, self._table.key):
@@ -106,9 +106,7 @@ class StoredKeys:
         shared = np.flatnonzero(np.isin(keys, keys[first[counts > 1]]))
         seen: set[tuple[object, ...]] = set()
         repeats = []
-        for index, values in zip(
-            shared, _values(rows.take(shared), self._table.key), strict=True
-        ):
+        for index, values in zip(shared, _values(rows.take(shared), self._table.key), strict=True):
             if values in seen:
                 repeats.append(int(index))
             seen.add(values)

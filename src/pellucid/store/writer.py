@@ -107,7 +107,7 @@ class Writer:
         for attempt in range(_MOST_ATTEMPTS):
             delta = self._open_for(table, rows.schema)
             if key is not None and _is_committed(delta, key):
-                return Receipt(0, 0, True)
+                return Receipt(stored=0, duplicates=0, was_committed=True)
             rows = _as_stored(table, rows, delta)
             new = stored_keys.first_seen(rows, filesystem, _paths(delta))
             fresh = rows if new.all() else rows.filter(pa.array(new))
@@ -115,9 +115,10 @@ class Writer:
                 new_count = fresh.num_rows
                 written = (new_count, write_files(self._lake, table, fresh) if new_count else [])
             if not written[1] and key is None:
-                return Receipt(0, rows.num_rows, False)
+                return Receipt(stored=0, duplicates=rows.num_rows, was_committed=False)
             if self._commit(table, delta, written[1], key):
-                return Receipt(new_count, rows.num_rows - new_count, False)
+                left_out = rows.num_rows - new_count
+                return Receipt(stored=new_count, duplicates=left_out, was_committed=False)
             time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311
         raise ConflictError(
             f"table '{table.name}': {_MOST_ATTEMPTS} commits lost to other writers; "

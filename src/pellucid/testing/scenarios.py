@@ -11,7 +11,14 @@ import pyarrow as pa
 
 from pellucid.log.client import Logger
 from pellucid.spec.system import (
-    Candidate, Dimension, Feature, Layer, Metric, Outcome, Segment, System,
+    Candidate,
+    Dimension,
+    Feature,
+    Layer,
+    Metric,
+    Outcome,
+    Segment,
+    System,
 )  # fmt: skip
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -262,8 +262,8 @@ def make_content(routes: tuple[str, ...] = ROUTES, hostile: str = "") -> ReportC
         )),
         Section(title="Eligibility", subtitle="Who was allowed, and why not", cards=(
             Card(title="Eligibility rate by route and country", subtitle="Of the times considered; cells with n under 100 are dimmed",
-                 width="wide", table=heat_table(eligibility_rows(rng, routes), "route", "country", is_candidate=True)),
-            Card(title="Why routes were removed", width="narrow", subtitle="First rule that removed the candidate", table=reasons),
+                 table=heat_table(eligibility_rows(rng, routes), "route", "country", is_candidate=True)),
+            Card(title="Why routes were removed", width="wide", subtitle="First rule that removed the candidate", table=reasons),
         )),
         Section(title="ML against control", subtitle="10% of traffic is decided at random without the model", cards=(
             Card(title="Approval of both arms", figure=arms(arm_rows(rng), "country", title="Approval rate"),

@@ -29,10 +29,21 @@
     return value;
   }
 
+  // A narrow screen has no room for every column of numbers; the table below has them all.
+  const isNarrow = (box) => box.clientWidth < 430;
+  function fit(layout, narrow) {
+    const cut = layout.meta && layout.meta.narrow_cut;
+    if (!cut || !narrow) return layout;
+    const annotations = layout.annotations.filter((item) => item.name !== "wide");
+    return { ...layout, annotations, margin: { ...layout.margin, r: layout.margin.r - cut } };
+  }
+
   async function draw(box) {
     if (!figures.has(box)) figures.set(box, read(box.dataset.figure));
     const figure = figures.get(box), style = getComputedStyle(root);
-    await Plotly.react(box, resolve(figure.data, style), resolve(figure.layout, style), CONFIG);
+    const layout = fit(resolve(figure.layout, style), isNarrow(box));
+    await Plotly.react(box, resolve(figure.data, style), layout, CONFIG);
+    box.dataset.narrow = isNarrow(box);
     box.dataset.ready = "1";
   }
 
@@ -62,6 +73,13 @@
     redraw();
   });
   prefersDark.addEventListener("change", () => { nameTheme(); redraw(); });
+
+  let resized;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => charts.filter(
+      (box) => box.dataset.ready && box.dataset.narrow !== String(isNarrow(box))).forEach(draw), 150);
+  });
 
   // Text that a spreadsheet would run as a formula is kept as text.
   const field = (value) => {
