@@ -62,7 +62,7 @@ def candidate_scores(
     colours = [tokens.get(row["candidate"], "@neutral") for row in scored]
     hover = [_hover(row, labels) for row in scored]
     data = (
-        dots([row["path"][0] for row in scored], places, hover, symbol="circle-open",
+        dots([row["path"][0] for row in scored], places, hover, symbol="ring",
              colour=colours, size=9, name="model's probability"),
         dots([row["path"][-1] for row in scored], places, hover, symbol="diamond",
              colour=colours, size=11, name="after layers"),

@@ -145,12 +145,15 @@ def dots(
     size: float = 10,
     name: str = "",
 ) -> Json:
-    """Return a trace of markers with a rim in the ground's colour."""
-    is_open = symbol.endswith("-open")
-    rim = {"color": colour if is_open else "@surface", "width": 2 if is_open else 1.5}
+    """Return a trace of markers with a rim in the ground's colour; a `ring` is filled with it."""
+    shade = colour if isinstance(colour, str) else list(colour)
+    fill, rim = shade, {"color": "@surface", "width": 1.5}
+    if symbol == "ring":
+        symbol, fill, rim = "circle", "@surface", {"color": shade, "width": 2}
+    elif symbol.startswith("line"):
+        rim = {"color": shade, "width": 2}
     return {
         "type": "scatter", "mode": "markers", "x": list(values), "y": list(places), "name": name,
-        "marker": {"size": size, "symbol": symbol,
-                   "color": colour if isinstance(colour, str) else list(colour), "line": rim},
+        "marker": {"size": size, "symbol": symbol, "color": fill, "line": rim},
         "hovertext": list(hover), "hoverinfo": "text", "cliponaxis": False,
     }  # fmt: skip

@@ -19,7 +19,7 @@ from pellucid.figures.layout import (
     note,
     rate_ticks,
 )  # fmt: skip
-from pellucid.figures.rows import Row, at_level, grain_word, stamp, step_of, whole_of
+from pellucid.figures.rows import Row, at_level, grain_word, stamp, step_of, time_axis, whole_of
 from pellucid.figures.table import Column, Table
 
 _MOST_ROWS = 24
@@ -47,16 +47,17 @@ def rate_over_time(rows: pa.Table, *, title: str = "Rate") -> Figure:
     low, high = max(0.0, low - pad), min(1.0, high + pad)
     layout = base_layout(260, hovermode="x")
     layout["margin"]["r"] = 56
-    layout["xaxis"] |= {
-        "type": "date", "range": [stamp(found[0]["start_at"]), stamp(found[-1]["start_at"])],
-        "tickformat": "%-d %b", "tickangle": 0, "showspikes": True,
-        "spikemode": "across", "spikethickness": 1, "spikedash": "solid",
+    layout["xaxis"] |= time_axis(found[0]["start_at"], found[-1]["start_at"]) | {
+        "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "solid",
         "spikecolor": "@faint", "spikesnap": "data",
     }  # fmt: skip
+    if len(found) == 1:
+        layout["xaxis"].pop("range")
     layout["yaxis"] |= {"range": [low, high], **rate_ticks(low, high)}
     worst = min(found, key=lambda row: row["value"])
     layout["annotations"] = _line_notes(found, worst)
-    data = (*(_band(run) for run in runs), _line(runs), _ring(worst))
+    rings = () if worst is found[-1] else (_ring(worst),)
+    data = (*(_band(run) for run in runs), _line(runs), *rings)
     word = grain_word(step)
     best = max(found, key=lambda row: row["value"])
     alt = (
@@ -129,15 +130,19 @@ def _ring(row: Row) -> Json:
 
 def _line_notes(found: Sequence[Row], worst: Row) -> list[Json]:
     last = found[-1]
-    place = found.index(worst) / max(1, len(found) - 1)
-    anchor, shift = ("right", -10) if place > 0.6 else ("left", 10)
-    return [
+    notes = [
         note(stamp(last["start_at"]), last["value"], f"<b>{numbers.rate(last['value'])}</b>",
-             xanchor="left", xshift=6, font=font(12, "@accent")),
-        note(stamp(worst["start_at"]), worst["value"],
-             f"lowest <b>{numbers.rate(worst['value'])}</b>", yanchor="top", yshift=-2,
-             xanchor=anchor, xshift=shift, font=font(11, "@down")),
+             xanchor="left", xshift=6, font=font(12, "@accent"))
     ]  # fmt: skip
+    if worst is not last:
+        is_late = found.index(worst) > 0.6 * len(found)
+        notes.append(
+            note(stamp(worst["start_at"]), worst["value"],
+                 f"lowest <b>{numbers.rate(worst['value'])}</b>", yanchor="top", yshift=-2,
+                 xanchor="right" if is_late else "left", xshift=-10 if is_late else 10,
+                 font=font(11, "@down"))
+        )  # fmt: skip
+    return notes
 
 
 def rate_by(

@@ -74,6 +74,15 @@ def grain_word(step: timedelta) -> str:
     return "day" if step < timedelta(days=2) else "week" if step == timedelta(weeks=1) else "bucket"
 
 
+def time_axis(first: datetime, last: datetime) -> dict[str, Any]:
+    """Return axis options for a span of time: days, or hours with their day where it is short."""
+    is_short = last - first < timedelta(days=3)
+    return {
+        "type": "date", "tickangle": 0, "tickformat": "%H:%M<br>%-d %b" if is_short else "%-d %b",
+        "range": [stamp(first), stamp(last)],
+    }  # fmt: skip
+
+
 def stamp(when: datetime) -> str:
     """Return an instant as plotly's date axis takes it, in UTC."""
     return f"{when:%Y-%m-%d %H:%M}"

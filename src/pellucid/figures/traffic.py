@@ -21,7 +21,7 @@ from pellucid.figures.layout import (
     short_label,
     spread,
 )  # fmt: skip
-from pellucid.figures.rows import at_level, grain_word, stamp, step_of
+from pellucid.figures.rows import at_level, grain_word, stamp, step_of, time_axis
 from pellucid.figures.table import Column, Table
 from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
 
@@ -57,12 +57,15 @@ def share_over_time(
     tokens = candidate_tokens(names, shown) | {OTHER: OTHER_TOKEN}
     layout = base_layout(260, hovermode="x unified")
     layout["margin"]["r"] = 42 + round(6.6 * max(len(short_label(name)) for name in series))
-    layout["xaxis"] |= {"type": "date", "tickformat": "%-d %b", "tickangle": 0}
+    # A single bucket is drawn over its length: an area needs two ends.
+    edges = times if len(times) > 1 else [times[0], max(row["end_at"] for row in found)]
+    layout["xaxis"] |= time_axis(edges[0], edges[-1])
     layout["yaxis"] |= {"range": [0, 1], "showgrid": False, **rate_ticks(0, 1)}
     layout["annotations"] = _end_labels(series, tokens)
-    moments = [stamp(time) for time in times]
+    moments = [stamp(time) for time in edges]
+    repeats = len(edges) // len(times)
     data = tuple(
-        {"type": "scatter", "mode": "lines", "stackgroup": "all", "x": moments, "y": values,
+        {"type": "scatter", "mode": "lines", "stackgroup": "all", "x": moments, "y": values * repeats,
          "name": label(name), "line": {"width": 1, "color": "@surface"},
          "fillcolor": tokens[name], "hovertemplate": "%{y:.1%}"}
         for name, values in series.items()
