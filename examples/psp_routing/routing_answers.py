@@ -1,115 +1,27 @@
-"""Asks both systems: each function returns one finding as a table, aggregates only."""
+"""Answers about the model and its policy beside what was done: model expectations, not effects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from approval_model import log_loss, rank_quality
-from purchases import purchases_by_gap
-from routing_records import END, HISTORY, ROUTING, SPLIT, START, VALUE_OF_SUCCESS_EUR, Logged
+from observed_answers import AS_OF, LAST_WEEKS, Finding, Systems, amounts, breakdowns, whole
+from routing_records import VALUE_OF_SUCCESS_EUR
 
-import pellucid
 from pellucid.explain.telling import tell
 from pellucid.figures import numbers
 
-# Every label is known and mature by then; by default the last hour would count as pending.
-AS_OF = datetime(2019, 2, 5, tzinfo=UTC)
-ALL_WEEKS = pellucid.Window(START.replace(tzinfo=UTC), END.replace(tzinfo=UTC))
-LAST_WEEKS = pellucid.Window(SPLIT.replace(tzinfo=UTC), END.replace(tzinfo=UTC))
-BREAKDOWNS = (("psp",), ("country",), ("card",), ("is_3d_secured",), ("psp", "is_3d_secured"))
 _OTHER_VALUES_EUR = (10.0, 20.0, 30.0, VALUE_OF_SUCCESS_EUR, 60.0, 100.0)
-_LABELS = {"psp": "PSP", "country": "country", "card": "card", "is_3d_secured": "3-D Secure"}
-_LONGEST_GAP_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A titled table with a remark.
-
-    Attributes
-    ----------
-    title, remark : str
-    heads : tuple of str
-        Column heads; those after the first `texts` are numbers.
-    rows : list of tuple of str
-    texts : int
-        How many leading columns hold text.
-    """
-
-    title: str
-    remark: str
-    heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    texts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Systems:
-    """Both systems, open, and what was logged to them."""
-
-    history: pellucid.Observatory
-    routing: pellucid.Observatory
-    logged: Logged
-
-
-def open_systems(lake: Path, logged: Logged) -> Systems:
-    """Open both systems and explain every candidate of the last weeks."""
-    routing = pellucid.open(lake, system=ROUTING)
-    routing.attribute(over=LAST_WEEKS)
-    return Systems(pellucid.open(lake, system=HISTORY), routing, logged)
 
 
 def findings(systems: Systems) -> list[Finding]:
     """Return every finding, in the order of the page."""
     return [
-        whole(systems), *breakdowns(systems), model_quality(systems), calibration(systems),
-        features(systems), flow(systems), reroutes(systems), values_of_success(systems),
+        whole(systems), *breakdowns(systems), amounts(systems), model_quality(systems),
+        calibration(systems), features(systems), flow(systems), reroutes(systems),
+        values_of_success(systems),
     ]  # fmt: skip
-
-
-def whole(systems: Systems) -> Finding:
-    """Return the counts and rates of all records."""
-    names = ("decision_count", "request_count", "retried_purchases", "success_rate",
-             "request_success_rate", "mean_fee", "fee_per_purchase", "fee_per_success")  # fmt: skip
-    answer = systems.history.query(*names, over=ALL_WEEKS, as_of=AS_OF)
-    labels = {metric.name: metric for metric in answer.metrics}
-    rows = []
-    for row in answer.rows.to_pylist():
-        metric = labels[row["metric"]]
-        if metric.finalizer == "count":
-            shown = (numbers.count(row["value"]), numbers.NONE)
-        elif metric.value_unit == "share":
-            shown = (numbers.rate(row["value"], 2), numbers.interval(row["low"], row["high"], 2))
-        else:
-            shown = (f"{numbers.number(row['value'], 3)} EUR", _span(row))
-        rows.append((metric.label, *shown, numbers.count(row["n"])))
-    gap = purchases_by_gap(systems.logged.attempts, seconds=_LONGEST_GAP_S)
-    remark = (
-        "Attempts that agree on clock minute, country and amount are one purchase; no other column "
-        "is needed, and adding card or 3-D Secure splits one purchase in two. The rule cuts a "
-        f"purchase at the turn of the minute. With at most {_LONGEST_GAP_S} seconds from one "
-        "attempt to the next instead, country and amount being equal, there are "
-        f"{gap[0]:,} purchases, {gap[1]:,} of them tried again, and "
-        f"{numbers.rate(gap[2], 2)} succeed: most likely nearer to the truth. Every other number "
-        "here keeps the stated rule."
-    )
-    return Finding("All records", remark, ("metric", "value", "95% interval", "n"), rows)
-
-
-def breakdowns(systems: Systems) -> list[Finding]:
-    """Return the success rate per PSP, country, card, 3-D Secure, and PSP with 3-D Secure."""
-    found = []
-    for by in BREAKDOWNS:
-        answer = systems.history.query("success_rate", by=by, over=ALL_WEEKS, as_of=AS_OF)
-        rows = [(*(row[name] for name in by), *_rate(row)) for row in answer.finest.to_pylist()]
-        heads = tuple(_LABELS[name] for name in by)
-        title = f"Success by {' and '.join(heads)}"
-        found.append(Finding(title, "", (*heads, "success", "95% interval", "n"), rows, len(by)))
-    return found
 
 
 def model_quality(systems: Systems) -> Finding:
@@ -122,28 +34,29 @@ def model_quality(systems: Systems) -> Finding:
     probability = rows.column("chosen_probability").to_numpy()
     success = seen.column("success").to_numpy()
     base_rate = float(np.mean(logged.trained_on.column("success").to_numpy()))
+    quality = rank_quality(probability, success)
+    loss, base_loss = log_loss(probability, success), log_loss(base_rate, success)
     return Finding(
         "The model on weeks that it has not seen",
-        "Of the PSP really used. The signal is weak: no more than an order a little better than "
-        "chance, most of it from the PSP.",
+        "For the PSP really used. The signal is weak.",
         ("quantity", "value"),
         [
             ("Attempts trained on", numbers.count(logged.trained_on.num_rows)),
             ("Attempts decided about", numbers.count(len(success))),
-            ("Area under the ROC curve", numbers.number(rank_quality(probability, success), 3)),
-            ("Log loss", numbers.number(log_loss(probability, success), 4)),
-            ("Log loss of the constant training rate", numbers.number(log_loss(base_rate, success), 4)),
+            ("Area under the ROC curve", numbers.number(quality, 3)),
+            ("Log loss", numbers.number(loss, 4)),
+            ("Log loss of the constant training rate", numbers.number(base_loss, 4)),
         ],
     )  # fmt: skip
 
 
 def calibration(systems: Systems) -> Finding:
     """Return predicted less realised success by PSP, of the PSP really used."""
-    ask = {"by": ["psp"], "over": LAST_WEEKS, "as_of": AS_OF}
     answer = systems.routing.query(
-        "predicted_minus_realised", "expected_success", "success_rate", **ask
+        "predicted_minus_realised", "expected_success", "success_rate",
+        by=["psp"], over=LAST_WEEKS, as_of=AS_OF,
     )  # fmt: skip
-    by_psp: dict[str, dict[str, dict[str, float]]] = {}
+    by_psp: dict[str, dict[str, dict[str, Any]]] = {}
     for row in answer.rows.to_pylist():
         by_psp.setdefault(row["psp"] or "all", {})[row["metric"]] = row
     rows = [
@@ -160,8 +73,8 @@ def calibration(systems: Systems) -> Finding:
     remark = (
         f"Where the recorded pick was also the policy's own (n = {numbers.count(agreed['n'])}), "
         f"predicted less realised is {numbers.points(agreed['value'], 2)} "
-        f"({_points_span(agreed)}): picking the largest estimate also picks errors, and this is "
-        "how far that shows here."
+        f"({_points_span(agreed)}). Above 0, the policy would expect too much of its own picks; "
+        "only for these can that be checked."
     )
     heads = ("PSP", "predicted", "realised", "predicted − realised", "95% interval", "n")
     return Finding("Calibration by PSP", remark, heads, rows)
@@ -243,9 +156,10 @@ def values_of_success(systems: Systems) -> Finding:
         found = systems.routing.records.query(
             "SELECT avg(probability) AS success, "
             f"avg(layer_fees) * -{VALUE_OF_SUCCESS_EUR} AS fee, "
-            "avg(CAST(candidate_id = 'Goldcard' AS INTEGER)) AS share FROM (SELECT * FROM candidates "
-            "QUALIFY row_number() OVER (PARTITION BY decision_id ORDER BY probability + layer_fees "
-            f"* {VALUE_OF_SUCCESS_EUR / value} DESC, candidate_id) = 1)",
+            "count_if(candidate_id = 'Goldcard') / count(*) AS share "
+            "FROM (SELECT * FROM candidates QUALIFY row_number() OVER (PARTITION BY decision_id "
+            f"ORDER BY probability + layer_fees * {VALUE_OF_SUCCESS_EUR / value} DESC, "
+            "candidate_id) = 1)",
             ("candidates",), LAST_WEEKS,
         ).to_pylist()[0]  # fmt: skip
         rows.append((numbers.number(value, 0), numbers.rate(found["share"]),
@@ -271,20 +185,11 @@ def one_decision(systems: Systems) -> list[str]:
     return [f"{title}: {' '.join(sentences)}" for title, sentences in told]
 
 
-def _rate(row: dict[str, float]) -> tuple[str, str, str]:
-    interval = numbers.interval(row["low"], row["high"], 2)
-    return numbers.rate(row["value"], 2), interval, numbers.count(row["n"])
-
-
-def _span(row: dict[str, float]) -> str:
-    return f"{numbers.number(row['low'], 3)} to {numbers.number(row['high'], 3)}"
-
-
-def _points_span(row: dict[str, float]) -> str:
+def _points_span(row: dict[str, Any]) -> str:
     return f"{numbers.points(row['low'], 2)} to {numbers.points(row['high'], 2)}"
 
 
-def _share(row: dict[str, float] | None) -> str:
+def _share(row: dict[str, Any] | None) -> str:
     if row is None:
         return "0 (0.0%)"
     return f"{numbers.count(row['decisions'])} ({numbers.rate(row['share'])})"

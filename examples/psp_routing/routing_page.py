@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing_answers import Finding
+from observed_answers import Finding
+from routing_records import VALUE_OF_SUCCESS_EUR
 
 COMMAND = "python examples/psp_routing/run.py --write-docs docs/psp_routing.md"
 _INTRODUCTION = f"""\
@@ -20,8 +21,8 @@ amounts are read as EUR, in which the fees are stated.
 
 Two systems are logged. `psp-history` holds every attempt as it was, with its outcome and fee.
 `psp-routing` holds the attempts from 22 January: a LightGBM model, trained on the attempts before
-that day, scores all four PSPs; a layer takes off the expected fee in EUR divided by the value set
-on an approved payment, 40 EUR; the last stage, `recorded`, is the PSP really used.
+that day, scores all four PSPs; a layer takes off the expected fee divided by the value set on an
+approved payment, {VALUE_OF_SUCCESS_EUR:g} EUR; the last stage, `recorded`, is the PSP really used.
 """
 _CAVEATS = """\
 ## Caveats
@@ -31,10 +32,9 @@ _CAVEATS = """\
 - Outcomes are known only for the PSP really used. If the recorded rule looked at anything that is
   not a feature here, the model's expectation for the other PSPs is biased, in an unknown direction.
 - What "would have" happened is therefore what the model expects, not a causal estimate. The policy
-  picks the largest of four estimates, so its own expectation is optimistic even where the model is
-  right on average.
-- The signal is weak: about one attempt in five succeeds, and features other than PSP and 3-D
-  Secure carry little.
+  picks the largest of four estimates, which tends to make its own expectation optimistic even
+  where the model is right on average.
+- The signal is weak, and the model was not tuned: its settings were fixed before it was looked at.
 - Intervals take attempts as independent; attempts of one purchase are not quite. Intervals of
   purchases are not affected.
 - One attempt at a time is valued: that a refused attempt may be tried again is not.

@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from routing_answers import findings, one_decision, open_systems
+from observed_answers import open_systems
+from routing_answers import findings, one_decision
 from routing_page import page
 from routing_records import log_everything
 

@@ -9,7 +9,13 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
+from pellucid.figures.tokens import (
+    OTHER,
+    OTHER_TOKEN,
+    candidate_order,
+    candidate_tokens,
+    shown_candidates,
+)
 
 NO_PICK = "none"
 _GAP = 0.03
@@ -90,16 +96,14 @@ def make_board(
     """Return the board of a flow: candidates by the model's share, from the top down."""
     first, present = stages[0], {name for _, name in sizes}
     picks = present - {NO_PICK}
-    names = tuple(order) or tuple(sorted(picks))
+    largest = {name: max(sizes.get((stage, name), 0.0) for stage in stages) for name in picks}
+    names = tuple(order) or candidate_order(largest)
     names += tuple(sorted(picks.difference(names)))
-    ranked = sorted(picks, key=lambda name: (-sizes.get((first, name), 0), name))
-    if len(ranked) > MOST_CANDIDATES:
-        biggest = sorted(
-            picks, key=lambda n: (-max(sizes.get((s, n), 0) for s in stages), n)
-        )[: MOST_CANDIDATES - 1]  # fmt: skip
-        ranked = [*(name for name in ranked if name in biggest), OTHER]
-    tokens = candidate_tokens(names, ranked) | {OTHER: OTHER_TOKEN, NO_PICK: "@neutral"}
+    shown = picks.intersection(shown_candidates(names))
+    ranked = sorted(shown, key=lambda name: (-sizes.get((first, name), 0), name))
+    ranked += [OTHER] if picks - shown else []
     ranked += [NO_PICK] if NO_PICK in present else []
+    tokens = candidate_tokens(names) | {OTHER: OTHER_TOKEN, NO_PICK: "@neutral"}
     folded: dict[tuple[str, str], float] = defaultdict(float)
     for (stage, name), decisions in sizes.items():
         folded[stage, name if name in ranked else OTHER] += decisions

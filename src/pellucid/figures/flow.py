@@ -25,7 +25,6 @@ from pellucid.figures.layout import (
     font,
     label,
     note,
-    short_label,
     spread,
 )  # fmt: skip
 from pellucid.figures.table import Column, Table
@@ -35,6 +34,7 @@ _HALF_NODE = 0.012
 _CHANGE = 66
 _STAGE = 158
 _MOST_NAMED = 4
+_LONGEST = 18
 _STEPS = 16
 _FLAT = 0.0005
 
@@ -51,8 +51,8 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
     flow : FlowTables
         Stages, nodes and links.
     order : sequence of str, optional
-        All candidates in the order that fixes their colours; their sorted names by default. Of
-        more than eight, the seven largest are drawn and the rest is "Other".
+        All candidates in the order that fixes their colours, as `candidate_order`
+        gives it. Of more than eight, the first seven are drawn and the rest is "Other".
     """
     sizes = sizes_of(flow)
     if not flow.stages or not sizes:
@@ -60,9 +60,9 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
     board = make_board(flow.stages, sizes, order)
     links = make_links(flow, board.names)
     last = len(board.stages) - 1
-    names = 64 + round(6.6 * max(len(short_label(name)) for name in board.names))
+    names = 64 + round(6.6 * max(min(len(name), _LONGEST) for name in board.names))
     layout = base_layout(_HEIGHT, hoverdistance=1)
-    layout["meta"] = {"min_width": names + _CHANGE + _STAGE * last}
+    layout["meta"] = {"min_width": names + _CHANGE + max(_STAGE, names) * last}
     layout["margin"] = {"l": 2, "r": names + _CHANGE, "t": 32, "b": 4}
     layout["xaxis"] |= {"range": [-_HALF_NODE, last + _HALF_NODE], "visible": False}
     layout["yaxis"] |= {"range": [-0.02, 1.0], "visible": False}
@@ -70,6 +70,10 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
     layout["annotations"] = _headers(board, flow, names) + _node_labels(board, names)
     data = tuple(_paths(board, links))
     return Figure(data, layout, _alt(board, flow), _stage_table(board))
+
+
+def _short(text: str) -> str:
+    return label(text, longest=_LONGEST)
 
 
 def _paths(board: Board, links: Sequence[Link]) -> list[Json]:
@@ -147,7 +151,7 @@ def _node_labels(board: Board, width: int) -> list[Json]:
         for name, height in zip(names, heights, strict=True):
             text = f"<b>{numbers.rate(board.size[stage, name] / board.total)}</b>"
             if has_names:
-                text = f"{short_label(name)}  {text}"
+                text = f"{_short(name)}  {text}"
             plate = {} if index == last else {"bgcolor": "@surface/72", "borderpad": 2}
             notes.append(
                 note(index + _HALF_NODE, height, text, xanchor="left", xshift=5,
@@ -170,7 +174,7 @@ def _headers(board: Board, flow: FlowTables, width: int) -> list[Json]:
     notes, last = [], len(board.stages) - 1
     look = {"yanchor": "bottom", "yshift": 9}
     for index, stage in enumerate(board.stages):
-        text = f"<b>{short_label(stage)}</b>"
+        text = f"<b>{_short(stage)}</b>"
         if index:
             text += f"  {numbers.rate(moved_share(flow, stage, board.total))} moved"
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 Theme = Literal["light", "dark"]
@@ -112,31 +112,46 @@ def _declarations(values: Mapping[str, str]) -> str:
     return "".join(f"--{name.replace('_', '-')}:{value};" for name, value in values.items())
 
 
-def candidate_tokens(order: Sequence[str], shown: Iterable[str] | None = None) -> dict[str, str]:
-    """Return candidate to colour token, fixed by place in `order`.
+def candidate_order(sizes: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the order of candidates that every figure of a page should share.
 
-    Up to eight candidates each own a colour. Of more, the first seven of `order` own one; one of
-    `shown` that comes later takes the colour of one that is not shown, and the rest share that
-    of "Other".
+    Sorted names; of more than eight, the seven largest come first, because only those own a
+    colour and the rest is drawn as "Other".
 
     Parameters
     ----------
-    order : sequence of str
-        All candidates, in an order that every figure of a page shares: their sorted names.
-    shown : iterable of str, optional
-        Those that a figure draws on their own, at most seven where `order` has more than eight.
+    sizes : mapping of str to float
+        Candidate to its decisions.
+
+    Examples
+    --------
+    >>> candidate_order({"birch": 10, "alder": 5})
+    ('alder', 'birch')
+    """
+    if len(sizes) <= MOST_CANDIDATES:
+        return tuple(sorted(sizes))
+    ranked = sorted(sizes, key=lambda name: (-sizes[name], name))
+    own = MOST_CANDIDATES - 1
+    return (*sorted(ranked[:own]), *sorted(ranked[own:]))
+
+
+def candidate_tokens(order: Sequence[str]) -> dict[str, str]:
+    """Return candidate to colour token, fixed by place in `order`.
+
+    Up to eight candidates each own a colour; of more, the first seven do and the rest have that
+    of "Other".
 
     Examples
     --------
     >>> candidate_tokens(["alder", "birch"])
     {'alder': '@cat1', 'birch': '@cat2'}
     """
-    if len(order) <= MOST_CANDIDATES:
-        return {name: f"@cat{place}" for place, name in enumerate(order, 1)}
-    own = MOST_CANDIDATES - 1
-    wanted = set(order[:own] if shown is None else shown)
-    tokens = dict.fromkeys(order, OTHER_TOKEN)
-    tokens |= {n: f"@cat{place}" for place, n in enumerate(order[:own], 1) if n in wanted}
-    free = [f"@cat{place}" for place, name in enumerate(order[:own], 1) if name not in wanted]
-    late = [name for name in order[own:] if name in wanted]
-    return tokens | dict(zip(late, free, strict=False))
+    own = len(order) if len(order) <= MOST_CANDIDATES else MOST_CANDIDATES - 1
+    return {
+        name: f"@cat{place}" if place <= own else OTHER_TOKEN for place, name in enumerate(order, 1)
+    }
+
+
+def shown_candidates(order: Sequence[str]) -> tuple[str, ...]:
+    """Return the candidates that are drawn on their own; the rest is "Other"."""
+    return tuple(order) if len(order) <= MOST_CANDIDATES else tuple(order[: MOST_CANDIDATES - 1])

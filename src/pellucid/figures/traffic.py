@@ -18,12 +18,19 @@ from pellucid.figures.layout import (
     label,
     note,
     rate_ticks,
-    short_label,
     spread,
 )  # fmt: skip
 from pellucid.figures.rows import at_level, grain_word, stamp, step_of, time_axis
 from pellucid.figures.table import Column, Table
-from pellucid.figures.tokens import MOST_CANDIDATES, OTHER, OTHER_TOKEN, candidate_tokens
+from pellucid.figures.tokens import (
+    OTHER,
+    OTHER_TOKEN,
+    candidate_order,
+    candidate_tokens,
+    shown_candidates,
+)
+
+_LONGEST = 20
 
 
 def share_over_time(
@@ -39,8 +46,8 @@ def share_over_time(
     by : str
         The dimension, for example ``route``.
     order : sequence of str, optional
-        All candidates in the order that fixes their colours; their sorted names by default. Of
-        more than eight, the seven with most traffic are drawn and the rest is "Other".
+        All candidates in the order that fixes their colours, as `candidate_order`
+        gives it. Of more than eight, the first seven are drawn and the rest is "Other".
     title : str
         What the shares are of, for the sentence.
     """
@@ -51,12 +58,12 @@ def share_over_time(
     parts: dict[str, dict[datetime, float]] = defaultdict(dict)
     for row in found:
         parts[str(row[by])][row["start_at"]] = row["value"]
-    names = tuple(order) or tuple(sorted(parts))
+    names = tuple(order) or candidate_order({n: sum(p.values()) for n, p in parts.items()})
     names += tuple(sorted(name for name in parts if name not in names))
-    shown, series = _folded(names, parts, times)
-    tokens = candidate_tokens(names, shown) | {OTHER: OTHER_TOKEN}
+    series = _folded(names, parts, times)
+    tokens = candidate_tokens(names) | {OTHER: OTHER_TOKEN}
     layout = base_layout(260, hovermode="x unified")
-    layout["margin"]["r"] = 42 + round(6.6 * max(len(short_label(name)) for name in series))
+    layout["margin"]["r"] = 42 + round(6.6 * max(min(len(name), _LONGEST) for name in series))
     # A single bucket is drawn over its length: an area needs two ends.
     edges = times if len(times) > 1 else [times[0], max(row["end_at"] for row in found)]
     layout["xaxis"] |= time_axis(edges[0], edges[-1])
@@ -65,8 +72,8 @@ def share_over_time(
     moments = [stamp(time) for time in edges]
     repeats = len(edges) // len(times)
     data = tuple(
-        {"type": "scatter", "mode": "lines", "stackgroup": "all", "x": moments, "y": values * repeats,
-         "name": label(name), "line": {"width": 1, "color": "@surface"},
+        {"type": "scatter", "mode": "lines", "stackgroup": "all", "x": moments,
+         "y": values * repeats, "name": label(name), "line": {"width": 1, "color": "@surface"},
          "fillcolor": tokens[name], "hovertemplate": "%{y:.1%}"}
         for name, values in series.items()
     )  # fmt: skip
@@ -83,18 +90,13 @@ def share_over_time(
 
 def _folded(
     names: Sequence[str], parts: dict[str, dict[datetime, float]], times: Sequence[datetime]
-) -> tuple[list[str], dict[str, list[float]]]:
-    names = [name for name in names if name in parts]
-    shown = names
-    if len(names) > MOST_CANDIDATES:
-        by_size = sorted(names, key=lambda name: (-sum(parts[name].values()), name))
-        kept = set(by_size[: MOST_CANDIDATES - 1])
-        shown = [name for name in names if name in kept]
+) -> dict[str, list[float]]:
+    shown = [name for name in shown_candidates(names) if name in parts]
     series = {name: [parts[name].get(time, 0.0) for time in times] for name in shown}
-    rest = [name for name in names if name not in series]
+    rest = [part for name, part in parts.items() if name not in series]
     if rest:
-        series[OTHER] = [sum(parts[name].get(time, 0.0) for name in rest) for time in times]
-    return shown, series
+        series[OTHER] = [sum(part.get(time, 0.0) for part in rest) for time in times]
+    return series
 
 
 def _end_labels(series: dict[str, list[float]], tokens: dict[str, str]) -> list[Json]:
@@ -106,7 +108,7 @@ def _end_labels(series: dict[str, list[float]], tokens: dict[str, str]) -> list[
         below += values[-1]
     notes = []
     for name, place in zip(names, spread(middles, 0.076, 0.02, 0.98), strict=True):
-        text = f"{short_label(name)} <b>{numbers.rate(series[name][-1], 0)}</b>"
+        text = f"{label(name, longest=_LONGEST)} <b>{numbers.rate(series[name][-1], 0)}</b>"
         for content, shift, look in (
             ("■", 7, font(13, tokens[name])), (text, 21, font(11.5, "@text")),
         ):  # fmt: skip

@@ -200,7 +200,9 @@ def _count_violations(report: BulkReport, checked: Validated, first_row: int) ->
 def _mapped(system: System, table: Table, rows: pa.Table) -> pa.Table:
     columns = [item for item in system.columns if item.table == table.name]
     # pandas carries its row labels along; they are not data.
-    rows = rows.select([name for name in rows.column_names if not name.startswith("__index_level")])
+    rows = rows.select(
+        [i for i, name in enumerate(rows.column_names) if not name.startswith("__index_level")]
+    )
     mapping = {item.field: item.source for item in columns if not item.source.startswith("=")}
     absent = [source for source in mapping.values() if source not in rows.column_names]
     # A frame that already has the record's own names needs no mapping.

@@ -15,6 +15,7 @@ from pellucid.figures.tokens import candidate_tokens
 
 Scale = tuple[float, float]
 _SMALL_SHARE = 0.5
+_LONG_TEXT = 28
 _TONES = {"good", "bad", "warn"}
 
 
@@ -104,6 +105,8 @@ def _cell_view(
         return CellView(text, css=f"{css} bar", share=share)
     if column.kind == "heat":
         return _heat_view(text, cell, heat)
+    if column.kind == "text" and len(text) > _LONG_TEXT:
+        return CellView(text, css="words")
     return CellView(text, css=css)
 
 

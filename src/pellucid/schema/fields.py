@@ -35,6 +35,8 @@ class Field:
         Values must be strictly greater.
     choices : tuple of str
         The only values allowed; empty for any.
+    names : str
+        The values allowed are names that the spec declares: ``outcomes``; empty for any.
     default : str
         What a null or absent value becomes, in words; empty where it stays null.
     """
@@ -49,6 +51,7 @@ class Field:
     maximum: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
+    names: str = ""
     default: str = ""
 
 

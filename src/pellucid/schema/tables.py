@@ -120,7 +120,7 @@ OUTCOMES = Table(
         _DECISION_ID,
         Field(name="candidate_id", type="string", role="id",
               meaning="The candidate it is about; null means the chosen one."),
-        Field(name="outcome", type="string", role="id", required=True,
+        Field(name="outcome", type="string", role="id", required=True, names="outcomes",
               meaning="Name of the outcome, as declared in the spec."),
         Field(name="value", type="float64", role="score", required=True,
               meaning="1 or 0 for a yes/no outcome, else the amount."),

@@ -113,7 +113,7 @@ def validate(
         column = _stored_column(rule, rows.column(name), findings)
         if column is not None:
             stored[name] = column
-            _check_values(rule, column, findings, now)
+            _check_values(rule, column, findings, now, names)
     _fill_defaults(table, stored, rows.num_rows)
     for name in table.required:
         if name in stored:
@@ -126,7 +126,8 @@ def _shape_problems(table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule
     for name in rows.column_names:
         if rows.column_names.count(name) > 1:
             problems.append(f"{name}: there are two columns of this name; drop one")
-        elif name not in rules and open_family(table, name) is None:
+            continue
+        if name not in rules and open_family(table, name) is None:
             problems.append(
                 f"{name}: unknown column{did_you_mean(name, rules)} Declare it in the spec, "
                 "map it under `columns`, or prefix it with 'raw_' to keep it as a raw input."
@@ -197,7 +198,11 @@ def _numbers_of_family(
 
 
 def _check_values(
-    rule: ColumnRule, column: pa.ChunkedArray, findings: _Findings, now: datetime
+    rule: ColumnRule,
+    column: pa.ChunkedArray,
+    findings: _Findings,
+    now: datetime,
+    names: Mapping[str, Mapping[str, str]],
 ) -> None:
     name, kind = rule.name, column.type
     if is_text(kind):
@@ -226,6 +231,12 @@ def _check_values(
         bad = pc.invert(pc.is_in(column, value_set=pa.array(spec.choices, kind)))
         bad = pc.and_(bad, pc.is_valid(column))
         findings.refuse(bad, f"{name} is not one of {', '.join(spec.choices)}")
+    if spec.names:
+        known = tuple(names.get(spec.names, {}))
+        bad = pc.invert(pc.is_in(column, value_set=pa.array(known, kind)))
+        for value in pc.unique(column.filter(bad)).drop_null().to_pylist():
+            words = f"{name} '{value[:60]}' is not declared in the spec{did_you_mean(value, known)}"
+            findings.refuse(pc.equal(column, value), words)
     if spec.required and is_text(kind):
         empty = pc.equal(pc.binary_length(column), 0)
         findings.refuse(empty, f"{name} is empty; it is required")

@@ -93,7 +93,7 @@ def _clashes(system: System) -> Iterator[str]:
         ("outcomes", tuple(outcome.name for outcome in system.outcomes)),
     ]
     for place, names in groups:
-        for name in names:
+        for name in dict.fromkeys(names):
             if name in taken:
                 yield f"{place}: '{name}' is already {taken[name]}; rename it"
             taken.setdefault(name, f"declared under {place}")

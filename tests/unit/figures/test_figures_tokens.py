@@ -8,9 +8,11 @@ from pellucid.figures.tokens import (
     DARK,
     LIGHT,
     THEMES,
+    candidate_order,
     candidate_tokens,
     css_variables,
     resolve,
+    shown_candidates,
 )
 
 
@@ -58,11 +60,11 @@ def test_css_declares_every_token_for_both_themes():
     assert "prefers-color-scheme:dark" in css
 
 
-def test_a_candidate_keeps_its_colour_whatever_is_shown():
-    order = [f"r{place}" for place in range(10)]
-    shown = ["r0", "r1", "r2", "r3", "r4", "r5", "r9"]
-    tokens = candidate_tokens(order, shown)
-    assert tokens["r0"] == candidate_tokens(order)["r0"] == "@cat1"
-    assert tokens["r9"] == "@cat7"
-    assert len({tokens[name] for name in shown}) == 7
-    assert tokens["r8"] == "@cat8"
+def test_a_candidate_keeps_its_colour_in_every_figure_of_a_page():
+    sizes = {f"r{place}": float(place) for place in range(10)}
+    order = candidate_order(sizes)
+    assert shown_candidates(order) == ("r3", "r4", "r5", "r6", "r7", "r8", "r9")
+    tokens = candidate_tokens(order)
+    assert len({tokens[name] for name in shown_candidates(order)}) == 7
+    assert tokens["r0"] == "@cat8"
+    assert candidate_order({"b": 2, "a": 1}) == shown_candidates(["a", "b"]) == ("a", "b")

@@ -2,6 +2,7 @@
 (() => {
   const CONFIG = __CONFIG__;
   const TOKEN = /^@([a-z_0-9]+)(?:\/(\d{1,3}))?$/;
+  const PAPER = 960;
   const root = document.documentElement;
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const charts = [...document.querySelectorAll(".chart[data-figure]")];
@@ -38,10 +39,11 @@
     return { ...layout, annotations, margin: { ...layout.margin, r: layout.margin.r - cut } };
   }
 
-  async function draw(box) {
+  async function draw(box, most) {
     if (!figures.has(box)) figures.set(box, read(box.dataset.figure));
     const figure = figures.get(box), style = getComputedStyle(root);
     const layout = fit(resolve(figure.layout, style), isNarrow(box));
+    if (most) layout.width = Math.min(most, box.clientWidth);
     await Plotly.react(box, resolve(figure.data, style), layout, CONFIG);
     box.dataset.narrow = isNarrow(box);
     box.dataset.ready = "1";
@@ -64,7 +66,7 @@
 
   const button = document.getElementById("theme");
   const nameTheme = () => { button.textContent = isDark() ? "Light mode" : "Dark mode"; };
-  const redraw = () => charts.filter((box) => box.dataset.ready).forEach(draw);
+  const redraw = () => charts.filter((box) => box.dataset.ready).forEach((box) => draw(box));
   button.hidden = false;
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -78,7 +80,7 @@
   addEventListener("resize", () => {
     clearTimeout(resized);
     resized = setTimeout(() => charts.filter(
-      (box) => box.dataset.ready && box.dataset.narrow !== String(isNarrow(box))).forEach(draw), 150);
+      (box) => box.dataset.ready && box.dataset.narrow !== String(isNarrow(box))).forEach((box) => draw(box)), 150);
   });
 
   // Text that a spreadsheet would run as a formula is kept as text.
@@ -128,12 +130,12 @@
   }, { rootMargin: "-10% 0px -80% 0px" });
   links.forEach((_, id) => { const part = document.getElementById(id); if (part) spy.observe(part); });
 
-  // Paper is white: print in the light colours, whatever is on the screen.
+  // Paper is white and narrow: print in the light colours, no wider than a page on its side.
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details.definitions").forEach((part) => { part.open = true; });
     root.dataset.printing = root.dataset.theme || "auto";
     root.dataset.theme = "light";
-    charts.forEach(draw);
+    charts.forEach((box) => draw(box, PAPER));
   });
   addEventListener("afterprint", () => {
     if (root.dataset.printing === "auto") delete root.dataset.theme;
