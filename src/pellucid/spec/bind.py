@@ -49,6 +49,7 @@ def declared_names(system: System) -> Mapping[str, Mapping[str, str]]:
         "candidate_dimensions": candidate_dimensions,
         "repeated_dimensions": dict.fromkeys(system.candidate.repeats, ""),
         "cutoffs": dict.fromkeys(system.cutoffs, ""),
+        "outcomes": {outcome.name: "" for outcome in system.outcomes},
     }
 
 

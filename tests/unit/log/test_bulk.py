@@ -15,7 +15,7 @@ import pytest
 from pellucid.errors import DataError, StoreError, UnknownNameError
 from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
-from pellucid.spec.system import Column, Dimension, Feature, System
+from pellucid.spec.system import Column, Dimension, Feature, Outcome, System
 from pellucid.store.lake import Lake
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -24,6 +24,7 @@ SYSTEM = System(
     name="bulk",
     dimensions=(Dimension(name="country"),),
     features=(Feature(name="amount"), Feature(name="bank", kind="category")),
+    outcomes=(Outcome(name="approved", matures_after="2h"),),
 )
 
 
@@ -211,8 +212,6 @@ def test_duplicate_ids_are_stored_once_and_counted(log: Logger) -> None:
 
 
 def test_an_outcome_waits_for_its_decision(log: Logger) -> None:
-    system = System(name="waits", outcomes=SYSTEM.outcomes)
-    del system
     outcome = pa.table({
         "decision_id": ["late"], "outcome": ["approved"], "value": [True],
         "outcome_at": pa.array([NOON], TIMESTAMP),
@@ -222,6 +221,16 @@ def test_an_outcome_waits_for_its_decision(log: Logger) -> None:
     assert any("wait for a decision" in finding.what for finding in obs.check()) is False
     log.decisions(good(1))
     assert any("wait for a decision" in finding.what for finding in obs.check())
+
+
+def test_an_outcome_that_the_spec_does_not_know_is_refused(log: Logger) -> None:
+    rows = pa.table({
+        "decision_id": ["a", "b"], "outcome": ["aproved", "approved"], "value": [1, 0],
+        "outcome_at": pa.array([NOON] * 2, TIMESTAMP),
+    })  # fmt: skip
+    report = log.outcomes(rows)
+    assert (report.stored, report.refused) == (1, 1)
+    assert "outcome 'aproved' is not declared in the spec; did you mean 'approved'" in str(report)
 
 
 def test_a_candidate_without_its_decision_is_kept_and_reported(log: Logger) -> None:
