@@ -18,7 +18,8 @@ from pellucid.figures import numbers
 AS_OF = datetime(2019, 2, 5, tzinfo=UTC)
 ALL_WEEKS = pellucid.Window(START.replace(tzinfo=UTC), END.replace(tzinfo=UTC))
 LAST_WEEKS = pellucid.Window(SPLIT.replace(tzinfo=UTC), END.replace(tzinfo=UTC))
-BREAKDOWNS = (("psp",), ("country",), ("card",), ("is_3d_secured",), ("psp", "is_3d_secured"))
+BREAKDOWNS = (("psp",), ("country",), ("card",), ("is_3d_secured",), ("psp", "is_3d_secured"),
+              ("psp", "card"))  # fmt: skip
 _LABELS = {"psp": "PSP", "country": "country", "card": "card", "is_3d_secured": "3-D Secure"}
 _LONGEST_GAP_S = 60
 
@@ -116,8 +117,9 @@ def amounts(systems: Systems) -> Finding:
                      if (row["segment"], row["psp"]) == (segment.name, "Goldcard"))  # fmt: skip
         rows.append((segment.label, *rate_cells(rates[segment.name]), numbers.rate(share)))
     remark = (
-        "The source's own notes say that features other than PSP and 3-D Secure carry little. The "
-        "amount does not: success falls at about 200 EUR, while the use of Goldcard does not move."
+        "The source's own notes say that features other than PSP and 3-D Secure carry little. Two "
+        "carry more: success falls at about 200 EUR, while the use of Goldcard does not move; and "
+        "within a PSP the card counts (above: Moneycard with Visa, Simplecard with Master)."
     )
     heads = ("amount", "success", "95% interval", "n", "share of Goldcard")
     return Finding("Success by amount", remark, heads, rows)

@@ -70,13 +70,23 @@ class Observatory:
         EngineError
             If nothing is logged yet.
         """
-        spans = [time_span(self.lake, name) for name in ("decisions", "outcomes")]
-        ends = [span[1] for span in spans if span]
-        if not ends or spans[0] is None:
+        recorded = time_span(self.lake, "outcomes")
+        return max(self.span()[1], recorded[1]) if recorded else self.span()[1]
+
+    def span(self) -> tuple[datetime, datetime]:
+        """Return the instants of the first and last decision.
+
+        Raises
+        ------
+        EngineError
+            If nothing is logged yet.
+        """
+        span = time_span(self.lake, "decisions")
+        if span is None:
             raise EngineError(
                 f"system '{self.system.name}' has no decisions yet; log some with `pellucid log`"
             )
-        return max(ends)
+        return span
 
     def window(self, over: str | Window, *, as_of: datetime | None = None) -> Window:
         """Return a window: as given, or ``30d`` up to and with the latest decision of `as_of`.
@@ -90,9 +100,7 @@ class Observatory:
             return over
         end = as_of
         if end is None:
-            self.latest()
-            span = time_span(self.lake, "decisions")
-            end = span[1] + timedelta(microseconds=1) if span else datetime.now(UTC)
+            end = self.span()[1] + timedelta(microseconds=1)
         return parse_window(over, as_of=end)
 
     def query(
@@ -147,7 +155,7 @@ class Observatory:
 
     def ask(self, question: Question) -> Answer:
         """Answer a question."""
-        rows = answer(self.system, question, self.engine, self._files)
+        rows = answer(self.system, question, self.engine, self.files)
         return Answer(rows, question.by, question.metrics, question.as_of)
 
     def question(
@@ -195,7 +203,7 @@ class Observatory:
             If there are no layers, or no picks were logged.
         """
         return policy_flow(
-            self.system, self.engine, self._files,
+            self.system, self.engine, self.files,
             window=self.window(over, as_of=as_of), as_of=as_of or self.latest(), where=where,
         )  # fmt: skip
 
@@ -251,7 +259,8 @@ class Observatory:
             findings.append(Finding("warn", table, f"{count:,} {words} ({shown})"))
         return findings
 
-    def _files(self, scan: Scan) -> Mapping[str, TableFiles]:
+    def files(self, scan: Scan) -> Mapping[str, TableFiles]:
+        """Return the files that a scan needs, pruned to its days."""
         found = {}
         for name in _TABLES[scan.unit]:
             start, end = reading_span(scan, name)

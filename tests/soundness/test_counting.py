@@ -115,7 +115,7 @@ def test_large_amounts_are_exact(tmp_path: Path) -> None:
     from pellucid.monitor.query import plan
 
     scan = plan(cells.system, question)[0]
-    table = cells.engine.run(scan, cells._files(scan))
+    table = cells.engine.run(scan, cells.files(scan))
     exact = [m for m in scan.measures if m.fold == "sum"]
     name = f"m{scan.measures.index(exact[0])}"
     assert int(table.column(name)[0].as_py()) == 3 * (2**53 + 1)

@@ -8,15 +8,21 @@ from pellucid.spec.system import System
 _MINUS = "−"
 _BARS_TOLD = 5
 
+SUBJECT = "What was decided about"
+ELIGIBILITY = "Who could be picked"
+SCORES = "What the model said"
+LAYERS = "What the policy layers did"
+OUTCOMES = "What happened"
+
 
 def tell(story: Story, system: System) -> list[tuple[str, list[str]]]:
     """Return the story as (title, sentences), in the order in which things happened."""
     told = [
-        ("What was decided about", _subject(story, system)),
-        ("Who could be picked", _eligibility(story, system)),
-        ("What the model said", _scores(story, system)),
-        ("What the policy layers did", _layers(story)),
-        ("What happened", _outcomes(story)),
+        (SUBJECT, _subject(story, system)),
+        (ELIGIBILITY, _eligibility(story, system)),
+        (SCORES, _scores(story, system)),
+        (LAYERS, _layers(story)),
+        (OUTCOMES, _outcomes(story)),
     ]
     return [(title, sentences) for title, sentences in told if sentences]
 

@@ -78,7 +78,8 @@ def time_axis(first: datetime, last: datetime) -> dict[str, Any]:
     """Return axis options for a span of time: days, or hours with their day where it is short."""
     is_short = last - first < timedelta(days=3)
     return {
-        "type": "date", "tickangle": 0, "tickformat": "%H:%M<br>%-d %b" if is_short else "%-d %b",
+        "type": "date", "tickangle": 0, "ticklabelstandoff": 6,
+        "tickformat": "%H:%M<br>%-d %b" if is_short else "%-d %b",
         "range": [stamp(first), stamp(last)],
     }  # fmt: skip
 

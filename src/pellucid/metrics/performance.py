@@ -17,7 +17,7 @@ def performance_metrics(system: System) -> tuple[Metric, ...]:
     for outcome in system.outcomes:
         metrics += _outcome_metrics(outcome, system)
         if outcome.is_predicted:
-            metrics.append(_prediction_error(outcome))
+            metrics += _predictions(outcome)
     return tuple(metrics)
 
 
@@ -58,12 +58,20 @@ def _outcome_metrics(outcome: Outcome, system: System) -> list[Metric]:
     ]  # fmt: skip
 
 
-def _prediction_error(outcome: Outcome) -> Metric:
+def _predictions(outcome: Outcome) -> list[Metric]:
     name = outcome.name
-    return Metric(
-        name="predicted_minus_realised", label="Predicted minus realised",
-        finalizer="mean", value=f"chosen_probability - {name}", where=f"{name}_mature",
-        value_unit="share", better="none",
-        meaning=f"Mean predicted probability of {name} less its realised rate, over the same "
-        "decisions with mature labels; 0 where the model is calibrated.",
-    )  # fmt: skip
+    return [
+        Metric(
+            name="predicted_rate", label="Predicted rate", finalizer="mean",
+            value="chosen_probability", where=f"{name}_mature AND {name} IS NOT NULL",
+            value_unit="share",
+            meaning=f"Mean predicted probability of {name}, over the decisions with mature labels.",
+        ),
+        Metric(
+            name="predicted_minus_realised", label="Predicted minus realised",
+            finalizer="mean", value=f"chosen_probability - {name}", where=f"{name}_mature",
+            value_unit="share",
+            meaning=f"Mean predicted probability of {name} less its realised rate, over the same "
+            "decisions with mature labels; 0 where the model is calibrated.",
+        ),
+    ]  # fmt: skip

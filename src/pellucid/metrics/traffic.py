@@ -7,7 +7,7 @@ from pellucid.spec.system import Metric, System
 
 def traffic_metrics(system: System) -> tuple[Metric, ...]:
     """Return the traffic metrics of a system."""
-    candidate = system.candidate.label or system.candidate.name
+    candidate = (system.candidate.label or system.candidate.name).lower()
     return (
         Metric(
             name="decision_count", label="Decisions", finalizer="count", value_unit="count",
@@ -23,6 +23,11 @@ def traffic_metrics(system: System) -> tuple[Metric, ...]:
             where="chosen IS NOT NULL", value_unit="share",
             meaning=f"Decisions that went to the {candidate}, as a share of all decisions "
             "of the same segment.",
+        ),
+        Metric(
+            name="candidate_count", label="Candidates", unit="candidate", finalizer="count",
+            value_unit="count",
+            meaning=f"Times that a {candidate} was considered in a decision.",
         ),
         Metric(
             name="eligibility_rate", label="Eligibility rate", unit="candidate",
