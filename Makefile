@@ -28,7 +28,7 @@ bench: $(STAMP)  ## Run the benchmarks, or one: make bench ONLY=query
 	$(BIN)/python benchmarks/run.py $(ONLY)
 
 docs: $(STAMP)  ## Write the generated reference pages anew
-	$(BIN)/python scripts/write_reference.py
+	COLUMNS=100 $(BIN)/python scripts/write_reference.py
 
 clean:
 	rm -rf $(VENV) demo-lake pellucid-report.html

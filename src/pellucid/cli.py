@@ -157,7 +157,7 @@ def _add_log(commands: _Commands) -> None:
     parser.add_argument("--lake", required=True, metavar="ROOT",
                         help="folder or object-store URL that holds the tables")  # fmt: skip
     parser.add_argument("--system", required=True, metavar="NAME|FILE.yaml",
-                        help="a spec file to put in force, or the name of a stored one")  # fmt: skip
+                        help="a spec file to put in force, or a stored system's name")  # fmt: skip
     parser.add_argument("--timezone", metavar="ZONE",
                         help="zone of timestamps that carry none, such as UTC")  # fmt: skip
 
@@ -233,7 +233,6 @@ def _add_explain(commands: _Commands) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from pellucid.explain.telling import tell
     from pellucid.observatory import open_system
 
     obs = open_system(options.lake, system=options.system)
@@ -241,9 +240,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.style == "json":
         sys.stdout.write(f"{json.dumps(story.to_dict(), default=str, allow_nan=False)}\n")
         return 0
-    for title, sentences in tell(story, obs.system):
-        sys.stdout.write(f"{title}\n")
-        sys.stdout.writelines(f"  {sentence}\n" for sentence in sentences)
+    sys.stdout.write(f"{story}\n")
     return 0
 
 

@@ -52,7 +52,7 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
     yield f"  explained {receipt.stored:,} candidates; every one adds up to its score"
     yield ""
     yield from _findings(obs)
-    size = write_report(obs, report)
+    size = write_report(obs, report, over="14d")
     yield ""
     yield f"Report: {report} ({size / 1e6:.1f} MB, opens offline)"
     yield f"Ask more: pellucid query approval_rate traffic_share --by route --lake {lake}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -118,15 +118,25 @@ def text_table(
 
 def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
     n = numbers.count(row["n"])
-    if row["value"] is None:
+    value, low, high = row["value"], row["low"], row["high"]
+    if value is None:
         return [row["note"] or "no data", "", n]
     if metric.value_unit == "share":
-        return [numbers.rate(row["value"], 2), numbers.interval(row["low"], row["high"], 2), n]
-    if metric.finalizer in ("count", "total"):
-        return [numbers.count(row["value"]), "", n]
-    low, high = row["low"], row["high"]
-    span = "" if low is None else f"{numbers.number(low, 3)} to {numbers.number(high, 3)}"
-    return [numbers.number(row["value"], 3), span, n]
+        return [numbers.rate(value, 2), numbers.interval(low, high, 2), n]
+    if metric.value_unit == "points":
+        return [numbers.points(value, 2), _span(low, high, lambda end: numbers.points(end, 2)), n]
+    if metric.finalizer == "count":
+        return [numbers.count(value), "", n]
+    currency = f" {row['currency']}" if row.get("currency") else ""
+    unit = f"{currency} minor" if metric.value_unit == "money" else ""
+    if metric.finalizer == "total":
+        return [f"{numbers.count(value)}{unit}", "", n]
+    return [f"{numbers.number(value, 3)}{unit}",
+            _span(low, high, lambda end: numbers.number(end, 3)), n]  # fmt: skip
+
+
+def _span(low: float | None, high: float | None, shown: Callable[[float | None], str]) -> str:
+    return "" if low is None else f"{shown(low)} to {shown(high)}"
 
 
 def _print(text: str, output: Path | None) -> None:

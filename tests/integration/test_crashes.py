@@ -97,20 +97,20 @@ def test_killed_at_random_moments_and_run_again_stores_every_row_once(files) -> 
 def test_four_processes_at_once_lose_nothing_and_store_shared_rows_once(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     Logger(SYSTEM, to=lake)
-    script = """
+    script = f"""
 import sys
 from datetime import datetime
 from pellucid.log.client import Logger
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_crashes import decisions
 worker = int(sys.argv[1])
-log = Logger("crash", to={lake!r})
+log = Logger("crash", to={str(lake)!r})
 for part in range(10):
     first = 1_000 * (10 * worker + part)
     # Half of each batch overlaps with the next worker's.
     report = log.decisions(decisions(first, first + 1_500))
     assert report.refused == 0, report
-""".format(tests=str(Path(__file__).parent), lake=str(lake))
+"""
     workers = [subprocess.Popen([sys.executable, "-c", script, str(n)]) for n in range(4)]
     assert [worker.wait(timeout=240) for worker in workers] == [0, 0, 0, 0]
     rows = stored(lake)

@@ -19,7 +19,10 @@ SYSTEM = System(
     dimensions=(Dimension(name="country"),),
     candidate=Candidate(name="route"),
     layers=(Layer(name="fees"),),
-    outcomes=(Outcome(name="approved", matures_after="2h", rate="approval_rate"),),
+    outcomes=(
+        Outcome(name="approved", matures_after="2h", rate="approval_rate"),
+        Outcome(name="fee", kind="amount", matures_after="2h"),
+    ),
 )
 
 
@@ -119,6 +122,28 @@ def test_large_amounts_are_exact(tmp_path: Path) -> None:
     exact = [m for m in scan.measures if m.fold == "sum"]
     name = f"m{scan.measures.index(exact[0])}"
     assert int(table.column(name)[0].as_py()) == 3 * (2**53 + 1)
+
+
+def test_the_fees_of_a_retried_payment_are_added(tmp_path: Path) -> None:
+    obs = observe(
+        tmp_path,
+        [{"decision_id": f"a{n}", "request_id": "a", "attempt": n} for n in (1, 2)],
+        [{"decision_id": "a1", "outcome": "fee", "value": 2.0},
+         {"decision_id": "a2", "outcome": "fee", "value": 3.0}],
+    )  # fmt: skip
+    assert value(obs, "request_mean_fee")["value"] == 5.0
+    assert value(obs, "mean_fee")["value"] == 2.5
+    assert "fee_rate" not in obs.metrics
+
+
+def test_a_request_is_not_declined_while_an_attempt_is_unknown(tmp_path: Path) -> None:
+    obs = observe(
+        tmp_path,
+        [{"decision_id": f"a{n}", "request_id": "a", "attempt": n} for n in (1, 2)],
+        [{"decision_id": "a1", "value": 0.0}, {"decision_id": "a1", "outcome": "fee", "value": 2}],
+    )  # fmt: skip
+    assert value(obs, "request_approval_rate")["n"] == 0
+    assert value(obs, "request_mean_fee")["n"] == 0
 
 
 def test_pending_is_never_negative(tmp_path: Path) -> None:

@@ -174,6 +174,15 @@ def _candidate(scan: Scan, row: Row, decision: Row) -> Row:
     }
 
 
+def _of_attempts(outcome: Outcome, values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    is_whole = len(known) == len(values)
+    if outcome.kind == "amount":
+        return math.fsum(known) if is_whole else None
+    best = max(known, default=None)
+    return best if best is not None and (is_whole or best >= 1) else None
+
+
 def _decision(
     scan: Scan, row: Row, retries: list[Row], observed: Mapping[str, Mapping[str, Row]]
 ) -> Row:
@@ -188,9 +197,7 @@ def _decision(
         latest = observed[outcome.name]
         own = latest.get(row["decision_id"], {})
         values = [latest.get(item["decision_id"], {}).get("value") for item in [row, *retries]]
-        best = max((value for value in values if value is not None), default=None)
-        is_settled = best is not None and (not retries or best >= 1 or None not in values)
-        fact[outcome.name] = best if is_settled else None
+        fact[outcome.name] = _of_attempts(outcome, values)
         cutoff: timedelta = parse_duration(outcome.matures_after)
         fact[f"{outcome.name}_mature"] = last_at + cutoff <= scan.as_of
         fact[f"{outcome.name}_reason"] = own.get("reason")

@@ -180,9 +180,10 @@ def _outcome_values(
 
 def _retries(scan: Scan) -> str:
     selected, joins = ["d.request_id", "max(d.decided_at) AS last_at", "count(*) AS attempts"], ""
-    for index, _ in enumerate(scan.outcomes):
+    for index, outcome in enumerate(scan.outcomes):
         joins += f" LEFT JOIN outcome_{index} AS o{index} ON o{index}.decision_id = d.decision_id"
-        selected += [f"max(o{index}.value) AS value_{index}",
+        fold = "sum" if outcome.kind == "amount" else "max"
+        selected += [f"{fold}(o{index}.value) AS value_{index}",
                      f"count(o{index}.value) AS known_{index}"]  # fmt: skip
     return (
         f"SELECT {', '.join(selected)} FROM decisions AS d{joins} WHERE d.attempt > 1 "
@@ -197,19 +198,23 @@ def _request_facts(scan: Scan) -> str:
         joins = " LEFT JOIN retries AS r ON r.request_id = d.request_id"
     for index, outcome in enumerate(scan.outcomes):
         joins += f" LEFT JOIN outcome_{index} AS o{index} ON o{index}.decision_id = d.decision_id"
-        best = f"greatest(o{index}.value, r.value_{index})"
-        # A success on any attempt settles a request; a failure only once every attempt is known.
-        settled = (
-            f"{best} >= 1 OR (o{index}.value IS NOT NULL "
-            f"AND coalesce(r.attempts, 0) = coalesce(r.known_{index}, 0))"
-        )
-        value = f"CASE WHEN {settled} THEN {best} END"
+        value = _request_value(outcome, index)
         last_at = "greatest(d.decided_at, r.last_at)"
         selected += _outcome_values(scan, outcome, index, value, last_at)
     return (
         f"SELECT {', '.join(selected)} FROM decisions AS d{joins} "
         f"WHERE {_window(scan, 'd')} AND d.attempt = 1"
     )
+
+
+def _request_value(outcome: Outcome, index: int) -> str:
+    first, rest = f"o{index}.value", f"r.value_{index}"
+    is_known = f"{first} IS NOT NULL AND coalesce(r.attempts, 0) = coalesce(r.known_{index}, 0)"
+    if outcome.kind == "amount":
+        return f"CASE WHEN {is_known} THEN {first} + coalesce({rest}, 0) END"
+    # A success on any attempt settles a request; a failure only once every attempt is known.
+    best = f"greatest({first}, {rest})"
+    return f"CASE WHEN {best} >= 1 OR ({is_known}) THEN {best} END"
 
 
 def candidate_owned(scan: Scan, name: str) -> bool:

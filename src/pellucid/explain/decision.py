@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pellucid.errors import UnknownNameError
 from pellucid.explain.attribution import attribute
 from pellucid.explain.records import Records
 from pellucid.explain.story import Story, make_story
+from pellucid.explain.telling import tell
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
@@ -43,7 +45,8 @@ def explain_decision(records: Records, system: System, decision_id: str) -> Stor
         columns=["decision_id", "attempt", "chosen", "decided_at"],
     )
     outcomes = records.rows("outcomes", where=by_id, window=later)
-    return make_story(system, decision, candidates, attributions, outcomes, attempts)
+    story = make_story(system, decision, candidates, attributions, outcomes, attempts)
+    return replace(story, told=tell(story, system))
 
 
 def _explained_now(records: Records, model_id: str | None, candidates: pa.Table) -> pa.Table | None:

@@ -89,7 +89,7 @@ def policy_flow(
 def _nodes(cells: pa.Table, labels: list[str], columns: list[str], total: int) -> pa.Table:
     parts = []
     for label, column in zip(labels, columns, strict=True):
-        grouped = cells.group_by(column).aggregate([("m0", "sum")])
+        grouped = cells.group_by(column).aggregate([("m0", "sum")]).sort_by(column)
         parts.append(
             pa.table({
                 "stage": pa.array([label] * grouped.num_rows, pa.string()),
@@ -105,7 +105,8 @@ def _links(cells: pa.Table, labels: list[str], columns: list[str], total: int) -
     parts = []
     for index in range(len(columns) - 1):
         before, after = columns[index], columns[index + 1]
-        grouped = cells.group_by([before, after]).aggregate([("m0", "sum")])
+        keys = [(before, "ascending"), (after, "ascending")]
+        grouped = cells.group_by([before, after]).aggregate([("m0", "sum")]).sort_by(keys)
         count = grouped.num_rows
         parts.append(
             pa.table({

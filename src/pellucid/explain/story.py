@@ -97,6 +97,8 @@ class Story:
         Observations in the order in which they were recorded.
     attempts : tuple of dict
         Every decision on the same request: decision_id, attempt, chosen, decided_at.
+    told : tuple of (str, tuple of str)
+        The same in words: titles and sentences.
     """
 
     decision: dict[str, Any]
@@ -104,6 +106,7 @@ class Story:
     stages: tuple[StageView, ...]
     outcomes: tuple[dict[str, Any], ...]
     attempts: tuple[dict[str, Any], ...]
+    told: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def chosen(self) -> CandidateView | None:
@@ -113,6 +116,12 @@ class Story:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        lines = []
+        for title, sentences in self.told:
+            lines += [title, *(f"  {sentence}" for sentence in sentences)]
+        return "\n".join(lines)
 
 
 def make_story(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.explain.story import Attribution, CandidateView, Story
+from pellucid.explain.story import Attribution, CandidateView, StageView, Story
 from pellucid.spec.system import System
 
 _MINUS = "−"
@@ -15,16 +15,16 @@ LAYERS = "What the policy layers did"
 OUTCOMES = "What happened"
 
 
-def tell(story: Story, system: System) -> list[tuple[str, list[str]]]:
+def tell(story: Story, system: System) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the story as (title, sentences), in the order in which things happened."""
-    told = [
+    told = (
         (SUBJECT, _subject(story, system)),
         (ELIGIBILITY, _eligibility(story, system)),
         (SCORES, _scores(story, system)),
-        (LAYERS, _layers(story)),
-        (OUTCOMES, _outcomes(story)),
-    ]
-    return [(title, sentences) for title, sentences in told if sentences]
+        (LAYERS, _layers(story, system)),
+        (OUTCOMES, _outcomes(story, system)),
+    )
+    return tuple((title, tuple(sentences)) for title, sentences in told if sentences)
 
 
 def _subject(story: Story, system: System) -> list[str]:
@@ -33,7 +33,7 @@ def _subject(story: Story, system: System) -> list[str]:
              for item in system.dimensions if item.name in decision]  # fmt: skip
     amount = ""
     if "amount_minor" in decision:
-        amount = f", {decision['amount_minor']:,} minor units of {decision.get('currency', '?')}"
+        amount = f", amount {_money(decision['amount_minor'], decision.get('currency'))}"
     lines = [
         f"Decision {decision['decision_id']} at {decision['decided_at']:%Y-%m-%d %H:%M:%S} UTC"
         f"{amount}."
@@ -58,10 +58,9 @@ def _eligibility(story: Story, system: System) -> list[str]:
     if not story.candidates:
         return [f"No {noun.lower()} was logged for this decision."]
     lines = [f"{len(allowed)} of {len(story.candidates)} were allowed: {', '.join(allowed)}."]
-    lines += [
-        f"{item.candidate_id} was not: {item.ineligible_reason or 'no reason logged'}."
-        for item in refused
-    ]
+    for item in refused:
+        reason = (item.ineligible_reason or "no reason logged").replace("_", " ")
+        lines.append(f"{item.candidate_id} was not: {reason}.")
     return lines
 
 
@@ -91,7 +90,7 @@ def _bars(chosen: CandidateView, attribution: Attribution, system: System) -> li
         f"For {chosen.candidate_id}, from the average {_signed(attribution.base_value)} to "
         f"{_signed(attribution.raw_score)} {unit}: {', '.join(shown)}"
         f"{f', all others ({_signed(rest)})' if len(attribution.bars) > _BARS_TOLD else ''}; "
-        f"left unexplained: {attribution.residual:.1e}."
+        f"left unexplained: {_tiny(attribution.residual)}."
     ]
     if not attribution.is_additive:
         lines.append(
@@ -101,15 +100,16 @@ def _bars(chosen: CandidateView, attribution: Attribution, system: System) -> li
     return lines
 
 
-def _layers(story: Story) -> list[str]:
+def _layers(story: Story, system: System) -> list[str]:
     lines, before = [], None
     for stage in story.stages:
         if stage.stage == "model":
             lines.append(f"The model alone picks {stage.pick}.")
         elif stage.is_override:
-            lines.append(f"{stage.label} moves it from {before} to {stage.pick}.")
+            terms = _terms(story, system, stage, (before, stage.pick))
+            lines.append(f"{stage.label}: moves the pick from {before} to {stage.pick}{terms}.")
         else:
-            lines.append(f"{stage.label} leaves {stage.pick}.")
+            lines.append(f"{stage.label}: leaves {stage.pick}.")
         before = stage.pick
     chosen = story.chosen
     if chosen is None:
@@ -121,21 +121,50 @@ def _layers(story: Story) -> list[str]:
     return lines
 
 
-def _outcomes(story: Story) -> list[str]:
+def _terms(
+    story: Story, system: System, stage: StageView, candidates: tuple[str | None, ...]
+) -> str:
+    terms = {view.candidate_id: view.layers.get(stage.stage) for view in story.candidates}
+    shown = [f"{name} {_term(terms[name], system)}" for name in candidates
+             if name is not None and terms.get(name) is not None]  # fmt: skip
+    return f", by adding {' and '.join(shown)}" if shown else ""
+
+
+def _term(value: float | None, system: System) -> str:
+    amount = value or 0.0
+    if system.policy_scale == "probability":
+        return f"{_signed(100 * amount)} pp"
+    return _signed(amount)
+
+
+def _outcomes(story: Story, system: System) -> list[str]:
     if not story.outcomes:
         return ["No outcome is known yet: pending, not negative."]
+    declared = {outcome.name: outcome for outcome in system.outcomes}
     lines = []
     seen: set[str] = set()
     for row in story.outcomes:
-        corrected = "corrected to" if row["outcome"] in seen else "="
+        outcome = declared.get(row["outcome"])
+        label = (outcome.label if outcome else "") or row["outcome"].replace("_", " ").capitalize()
+        is_amount = outcome is not None and outcome.kind == "amount"
+        value = f"{row['value']:,g}" if is_amount else "yes" if row["value"] >= 1 else "no"
+        corrected = ", corrected to" if row["outcome"] in seen else ":"
         seen.add(row["outcome"])
-        reason = f", reason {row['reason']}" if row["reason"] else ""
+        reason = f", reason {row['reason'].replace('_', ' ')}" if row["reason"] else ""
         blame = f" (blame: {row['blame']})" if row["blame"] else ""
         lines.append(
-            f"{row['outcome']} {corrected} {row['value']:g} at "
-            f"{row['outcome_at']:%Y-%m-%d %H:%M} UTC{reason}{blame}."
+            f"{label}{corrected} {value}, {row['outcome_at']:%Y-%m-%d %H:%M} UTC{reason}{blame}."
         )
     return lines
+
+
+def _money(amount_minor: int, currency: str | None) -> str:
+    # Currencies differ in how many decimals a minor unit stands for, so both are shown as logged.
+    return f"{amount_minor:,} minor units{f' of {currency}' if currency else ''}"
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.1e}".replace("-", _MINUS)
 
 
 def _signed(value: float) -> str:

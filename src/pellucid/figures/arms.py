@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from pellucid.figures.figure import Figure
 from pellucid.figures.layout import Json, empty_figure, label
 from pellucid.figures.rows import Row, at_level
 from pellucid.figures.table import Column, Table
+from pellucid.stats.intervals import newcombe_interval
 
 ML, CONTROL = "ml", "control"
 _LANE = 0.17
@@ -91,26 +91,12 @@ def _bars(pairs: Sequence[Pair]) -> list[Json]:
     ]
 
 
-def difference_interval(ml: Row, control: Row) -> tuple[float, float]:
-    """Interval of the difference of two independent rates.
-
-    Newcombe's square-and-add of the two rates' own intervals, which keeps the coverage that
-    Wilson intervals have at small n.
-
-    References
-    ----------
-    Newcombe, R. G. (1998). Interval estimation for the difference between independent
-    proportions. Statistics in Medicine 17, method 10.
-    """
-    change = ml["value"] - control["value"]
-    below = math.hypot(ml["value"] - ml["low"], control["high"] - control["value"])
-    above = math.hypot(ml["high"] - ml["value"], control["value"] - control["low"])
-    return change - below, change + above
-
-
 def _ends(ml: Row, control: Row) -> tuple[float, float] | None:
     is_known = all(numbers.is_known(row[key]) for row in (ml, control) for key in ("low", "high"))
-    return difference_interval(ml, control) if is_known else None
+    if not is_known:
+        return None
+    sides = [(row["value"], row["low"], row["high"]) for row in (ml, control)]
+    return newcombe_interval(*sides)
 
 
 def _tone(ml: Row, control: Row) -> str:

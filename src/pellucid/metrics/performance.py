@@ -27,9 +27,27 @@ def rate_name(outcome: Outcome) -> str:
 
 
 def _outcome_metrics(outcome: Outcome, system: System) -> list[Metric]:
+    name, unit = outcome.name, system.unit.capitalize()
+    label = outcome.label or name.replace("_", " ").capitalize()
+    return [
+        *(_amounts(outcome, system) if outcome.kind == "amount" else _rates(outcome, system)),
+        Metric(
+            name=f"pending_share_{name}", label=f"{label}: pending", unit=system.unit,
+            finalizer="rate", value=f"NOT {name}_mature", value_unit="share",
+            meaning=f"{unit}s too young for their {name} label to be final.",
+        ),
+        Metric(
+            name=f"missing_share_{name}", label=f"{label}: missing", unit=system.unit,
+            finalizer="rate", value=f"{name} IS NULL", where=f"{name}_mature",
+            better="down", value_unit="share",
+            meaning=f"{unit}s whose {name} label is due but never came.",
+        ),
+    ]  # fmt: skip
+
+
+def _rates(outcome: Outcome, system: System) -> list[Metric]:
     name, rate = outcome.name, rate_name(outcome)
-    label = rate.replace("_", " ").capitalize()
-    due = f"{name}_mature AND {name} IS NOT NULL"
+    label, due = rate.replace("_", " ").capitalize(), f"{name}_mature AND {name} IS NOT NULL"
     return [
         Metric(
             name=rate, label=label, unit=system.unit, finalizer="rate", value=f"{name} >= 1",
@@ -44,16 +62,27 @@ def _outcome_metrics(outcome: Outcome, system: System) -> list[Metric]:
             meaning=f"Requests with {name} on any attempt, of those whose labels are mature; "
             "a retried request counts once.",
         ),
+    ]  # fmt: skip
+
+
+def _amounts(outcome: Outcome, system: System) -> list[Metric]:
+    name = outcome.name
+    label, due = name.replace("_", " "), f"{name}_mature"
+    return [
         Metric(
-            name=f"pending_share_{name}", label=f"{label}: pending", unit=system.unit,
-            finalizer="rate", value=f"NOT {name}_mature", value_unit="share",
-            meaning=f"{system.unit.capitalize()}s too young for their {name} label to be final.",
+            name=f"mean_{name}", label=f"Mean {label}", unit=system.unit, finalizer="mean",
+            value=name, where=due, better=outcome.better,
+            meaning=f"Mean {label} of a {system.unit} whose value is mature "
+            f"({outcome.matures_after}) and known.",
         ),
         Metric(
-            name=f"missing_share_{name}", label=f"{label}: missing", unit=system.unit,
-            finalizer="rate", value=f"{name} IS NULL", where=f"{name}_mature",
-            better="down", value_unit="share",
-            meaning=f"{system.unit.capitalize()}s whose {name} label is due but never came.",
+            name=f"request_mean_{name}", label=f"Mean {label} per request", unit="request",
+            finalizer="mean", value=name, where=due, better=outcome.better,
+            meaning=f"Mean {label} of a request, summed over its attempts.",
+        ),
+        Metric(
+            name=f"total_{name}", label=f"Total {label}", finalizer="total", value=name,
+            where=due, better=outcome.better, meaning=f"Total {label} of all decisions.",
         ),
     ]  # fmt: skip
 
@@ -70,7 +99,7 @@ def _predictions(outcome: Outcome) -> list[Metric]:
         Metric(
             name="predicted_minus_realised", label="Predicted minus realised",
             finalizer="mean", value=f"chosen_probability - {name}", where=f"{name}_mature",
-            value_unit="share",
+            value_unit="points",
             meaning=f"Mean predicted probability of {name} less its realised rate, over the same "
             "decisions with mature labels; 0 where the model is calibrated.",
         ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.figures.traffic import candidate_order
+from pellucid.figures.tokens import candidate_order
 from pellucid.metrics.performance import rate_name
 from pellucid.monitor.query import Question, answer
 from pellucid.observatory import Observatory
@@ -64,7 +65,12 @@ class Asked:
         """Every candidate, in the order that fixes its colour."""
         rows = self.rows("decision_count", by=[self.candidate])
         found = rows.filter(pc.equal(rows.column("level"), self.candidate))
-        return tuple(candidate_order(found.column(self.candidate).to_pylist()))
+        sizes = {
+            row[self.candidate]: row["value"]
+            for row in found.to_pylist()
+            if row[self.candidate] is not None
+        }
+        return candidate_order(sizes)
 
     def rows(
         self, *metrics: str, by: list[str] | None = None, grain: str = "", where: str = "",
@@ -84,7 +90,7 @@ class Asked:
         segments = tuple(
             Segment(name=f"tenth_{index}", where=f"chosen_probability >= {low} AND "
                     f"chosen_probability {'<=' if high == 1 else '<'} {high}")
-            for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+            for index, (low, high) in enumerate(pairwise(edges))
         )  # fmt: skip
         question = Question(
             metrics=(self.obs.metrics["predicted_rate"], _per_decision(self.rate)),
@@ -117,13 +123,19 @@ def ask(obs: Observatory, *, over: str | Window, as_of: datetime | None) -> Aske
     """
     known = as_of or obs.latest()
     first, last = obs.span()
-    asked = obs.window(over, as_of=as_of)
+    asked = obs.window(over, as_of=as_of or _next_midnight(last))
     start = max(asked.start, first)
     window = Window(start, max(asked.end, start + timedelta(microseconds=1)))
     before = Window(asked.start - (asked.end - asked.start), asked.start)
     # A half-empty previous period would give a change of +90% that means nothing.
-    is_covered = before.start >= first - timedelta(hours=1) and asked.end <= last + timedelta(days=1)
+    starts_in_time = before.start >= first - timedelta(hours=1)
+    is_covered = starts_in_time and asked.end <= last + timedelta(days=1)
     return Asked(obs, window, before if is_covered else None, known)
+
+
+def _next_midnight(instant: datetime) -> datetime:
+    # A report on days ends with a whole day: a cut one would look like a fall in traffic.
+    return instant.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def joined(rows: pa.Table, key: str, rate: str) -> pa.Table:

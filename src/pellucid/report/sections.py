@@ -28,7 +28,7 @@ def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
     """Return the numbers at the top."""
     rate = asked.rate
     wanted = ["decision_count"]
-    wanted += [f"request_{rate.name}", rate.name] if rate else []
+    wanted += [f"request_{rate.name}"] if rate else []
     wanted += ["override_rate"] if asked.obs.system.layers else []
     wanted = list(dict.fromkeys(name for name in wanted if name in asked.obs.metrics))
     now = _totals(asked.rows(*wanted))
@@ -119,7 +119,9 @@ def eligibility_section(asked: Asked, order: Sequence[str]) -> Section | None:
     reasons = asked.rows(
         "candidate_count", by=[asked.candidate, "ineligible_reason"], where="NOT is_eligible"
     )
-    finest = reasons.filter(pc.equal(reasons.column("level"), f"{asked.candidate},ineligible_reason"))
+    finest = reasons.filter(
+        pc.equal(reasons.column("level"), f"{asked.candidate},ineligible_reason")
+    )
     cards.append(Card(title="Why not", subtitle="Times a rule removed a candidate, most first",
                       table=_reasons(finest, asked, order)))  # fmt: skip
     return Section(title="Who could be picked, and why not", cards=tuple(cards))

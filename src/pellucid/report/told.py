@@ -31,7 +31,7 @@ def report_story(
     }
     steps = tuple(
         content.Step(title=title, sentences=tuple(sentences), figure=figures.get(title))
-        for title, sentences in telling.tell(story, system)
+        for title, sentences in story.told
     )
     labels = {item.name: item.label or item.name for item in system.dimensions}
     facts = [(label, str(story.decision[name])) for name, label in labels.items()

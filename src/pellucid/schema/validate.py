@@ -130,7 +130,7 @@ def _shape_problems(table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule
         if name not in rules and open_family(table, name) is None:
             problems.append(
                 f"{name}: unknown column{did_you_mean(name, rules)} Declare it in the spec, "
-                "map it under `columns`, or prefix it with 'raw_' to keep it as a raw input."
+                "map it under `columns`, or prefix it with 'raw_' to keep it for reading."
                 if _takes_raw(table)
                 else f"{name}: unknown column{did_you_mean(name, rules)}"
             )
@@ -162,7 +162,7 @@ def _type_problem(
         if value.tz is None:
             return [
                 f"{name}: timestamps have no time zone, so their instant is unknown; "
-                "attach one first (UTC: `dt.tz_localize('UTC')`, in the shell `--timezone UTC`)"
+                "say which zone they are in: timezone='UTC', in the shell --timezone UTC"
             ]
         return []
     wanted = arrow_type(rule.field.type)

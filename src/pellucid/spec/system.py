@@ -80,13 +80,15 @@ class Layer:
     name : str
         Layer name; its terms are logged as ``layer_<name>``, its pick as ``pick_<name>``.
     kind : str
-        ``penalty`` (fees and other additive terms), ``contract``, ``guardrail``,
-        ``exploration`` or ``cutoff``.
+        ``penalty`` (fees and other additive terms), ``contract``, ``guardrail``, ``exploration``,
+        ``cutoff``, or ``external`` (a pick made elsewhere).
     """
 
     name: str
     label: str = ""
-    kind: Literal["penalty", "contract", "guardrail", "exploration", "cutoff"] = "penalty"
+    kind: Literal["penalty", "contract", "guardrail", "exploration", "cutoff", "external"] = (
+        "penalty"
+    )
     meaning: str = ""
 
 
@@ -98,10 +100,13 @@ class Outcome:
     ----------
     name : str
         As logged in ``outcomes.outcome``; usable in expressions, beside ``<name>_mature``.
+    kind : str
+        ``yes_no`` (1 or 0: a request has it once any attempt has), or ``amount`` (a request has the
+        sum over its attempts).
     matures_after : str
         Age at which a decision's label is final: a number and ``m``, ``h`` or ``d``.
     rate : str
-        Name of its rate metric; defaults to ``<name>_rate``.
+        Name of the rate metric of a ``yes_no`` outcome; defaults to ``<name>_rate``.
     better : str
         ``up`` if more is better, ``down`` if less is.
     is_predicted : bool
@@ -110,6 +115,7 @@ class Outcome:
 
     name: str
     matures_after: str
+    kind: Literal["yes_no", "amount"] = "yes_no"
     label: str = ""
     rate: str = ""
     better: Literal["up", "down"] = "up"
@@ -153,7 +159,8 @@ class Metric:
     better : str
         ``up``, ``down`` or ``none``.
     value_unit : str
-        ``share``, ``count``, ``money`` (minor units; never added over currencies), or free text.
+        ``share``, ``points`` (difference of two shares), ``count``, ``money`` (minor units; never
+        added over currencies), or free text.
     """
 
     name: str

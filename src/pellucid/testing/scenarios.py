@@ -38,6 +38,7 @@ def small_system() -> System:
         outcomes=(
             Outcome(name="approved", matures_after="2h", rate="approval_rate", is_predicted=True),
             Outcome(name="chargeback", matures_after="3d", better="down"),
+            Outcome(name="fee", kind="amount", matures_after="1d"),
         ),
         segments=(
             Segment(name="large", where="amount_minor > 5000"),
@@ -158,6 +159,9 @@ def _outcomes(draw: np.random.Generator, decision: dict[str, object]) -> list[di
         if draw.random() < 0.15:
             later = at + timedelta(hours=int(draw.integers(1, 60)))
             rows.append(_outcome(decision, "approved", 1 - value, at, later, draw))
+    if draw.random() < 0.8:
+        fee = float(draw.integers(1, 500)) / 100
+        rows.append(_outcome(decision, "fee", fee, decided_at, decided_at, draw))
     if draw.random() < 0.2:
         at = decided_at + timedelta(hours=int(draw.integers(1, 150)))
         rows.append(_outcome(decision, "chargeback", 1.0, at, at, draw))

@@ -24,7 +24,7 @@ from figure_samples import (
 )
 
 from pellucid.errors import DataError, UnknownNameError
-from pellucid.figures.arms import arms, difference_interval
+from pellucid.figures.arms import arms
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
 from pellucid.figures.flow import moves_table, policy_flow
@@ -32,7 +32,6 @@ from pellucid.figures.layout import nice_ticks, rate_ticks, spread
 from pellucid.figures.pivot import heat_table
 from pellucid.figures.rates import rate_by, rate_over_time
 from pellucid.figures.traffic import share_over_time
-from pellucid.stats.intervals import wilson_interval
 
 
 def notes(figure) -> str:
@@ -162,14 +161,6 @@ def test_arms_need_both_sides_and_put_the_whole_first():
     figure = arms(arm_rows(), "country")
     assert [row[0] for row in figure.table.rows] == ["All", HOSTILE]
     assert figure.data[0]["marker"]["symbol"] != figure.data[1]["marker"]["symbol"]
-
-
-def test_difference_interval_equals_newcombe():
-    """Newcombe 1998, table II, method 10: 56/70 less 48/80 is 0.0524 to 0.3339."""
-    low, high = wilson_interval(np.array([56.0, 48.0]), np.array([70.0, 80.0]))
-    sides = [{"value": v, "low": float(a), "high": float(b)}
-             for v, a, b in zip((0.8, 0.6), low, high, strict=True)]  # fmt: skip
-    assert difference_interval(*sides) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_heat_table_has_both_totals():

@@ -12,7 +12,15 @@ from pellucid.errors import SpecError
 from pellucid.spec.bind import check_system
 from pellucid.spec.codec import encode, fingerprint, from_yaml, to_yaml
 from pellucid.spec.system import (
-    Candidate, Column, Dimension, Feature, Layer, Metric, Outcome, Segment, System,
+    Candidate,
+    Column,
+    Dimension,
+    Feature,
+    Layer,
+    Metric,
+    Outcome,
+    Segment,
+    System,
 )  # fmt: skip
 from pellucid.testing.scenarios import small_system
 from pellucid.testing.worlds import payment_system

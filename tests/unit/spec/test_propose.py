@@ -11,7 +11,7 @@ from pellucid.errors import DataError
 from pellucid.spec.bind import check_system
 from pellucid.spec.propose import propose
 
-START = datetime(2026, 1, 1)
+START = datetime(2026, 1, 1)  # noqa: DTZ001 - naive on purpose
 
 
 def payments(count: int = 100) -> pa.Table:
