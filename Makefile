@@ -2,32 +2,37 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
 
 .PHONY: demo test check bench docs clean
 
-$(STAMP): pyproject.toml requirements-dev.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -e '.[demo]'
+
+$(VENV)/.demo: $(BIN)/uv pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[demo]'
 	touch $@
 
-demo: $(STAMP)  ## Simulate payments, log them, write a report
+$(VENV)/.dev: $(VENV)/.demo requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	touch $@
+
+demo: $(VENV)/.demo  ## Simulate payments, log them, write a report
 	$(BIN)/pellucid demo
 
-test: $(STAMP)  ## Run every test
+test: $(VENV)/.dev  ## Run every test
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## Lint, format, types, import contracts
+check: $(VENV)/.dev  ## Lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(STAMP)  ## Run the benchmarks, or one: make bench ONLY=query
+bench: $(VENV)/.dev  ## Run the benchmarks, or one: make bench ONLY=query
 	$(BIN)/python benchmarks/run.py $(ONLY)
 
-docs: $(STAMP)  ## Write the generated reference pages anew
+docs: $(VENV)/.dev  ## Write the generated reference pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py
 
 clean:

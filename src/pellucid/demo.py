@@ -55,6 +55,7 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
     size = write_report(obs, report, over="14d")
     yield ""
     yield f"Report: {report} ({size / 1e6:.1f} MB, opens offline)"
+    yield f"Why one payment went where it went: pellucid explain {_moved(obs)} --lake {lake}"
     yield f"Ask more: pellucid query approval_rate traffic_share --by route --lake {lake}"
     yield f"Done in {time.perf_counter() - started:.0f} s."
 
@@ -81,6 +82,14 @@ def _findings(obs: Observatory) -> Iterator[str]:
             f"ML approves {_rate(by_arm['ml'])} of payments, the control arm "
             f"{_rate(by_arm['control'])}."
         )
+
+
+def _moved(obs: Observatory) -> str:
+    moved = obs.records.rows(
+        "decisions", where="chosen <> pick_fees AND arm = 'ml' ORDER BY decided_at",
+        columns=["decision_id"], limit=1,
+    )  # fmt: skip
+    return str(moved.column("decision_id")[0].as_py())
 
 
 def _rate(row: dict[str, float]) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pellucid.engine.base import Engine
 from pellucid.engine.plan import Scan
-from pellucid.engine.sql import reading_span
+from pellucid.engine.sql import instant, reading_span
 from pellucid.errors import EngineError, UnknownNameError
 from pellucid.explain.decision import explain_decision
 from pellucid.explain.flow import Flow, policy_flow
@@ -219,6 +219,20 @@ class Observatory:
             If there is no such decision.
         """
         return explain_decision(self.records, self.system, decision_id)
+
+    def latest_decision(self) -> str:
+        """Return the id of the latest decision.
+
+        Raises
+        ------
+        EngineError
+            If nothing is logged yet.
+        """
+        end = self.span()[1]
+        last = Window(end, end + timedelta(microseconds=1))
+        at = f"decided_at >= {instant(end)}"
+        rows = self.records.rows("decisions", where=at, window=last, columns=["decision_id"])
+        return str(rows.column("decision_id")[0].as_py())
 
     def attribute(self, *, over: str | Window = "30d", most_decisions: int = 20_000) -> Receipt:
         """Explain logged candidates and store their attributions.

@@ -70,6 +70,10 @@ def candidate_scores(
     return Figure(data, layout, _alt(found, scored), table)
 
 
+def _reason(row: Row) -> str:
+    return label((row["reason"] or "no reason logged").replace("_", " "), longest=40)
+
+
 def _rank(row: Row) -> tuple[bool, bool, float, str]:
     """Return the sort key: allowed first, then scored, then by utility."""
     path = row["path"]
@@ -115,7 +119,7 @@ def _layout(found: Sequence[Row], scored: Sequence[Row]) -> Json:
         if row["is_chosen"]:
             texts[place] = f"<b>{texts[place]}</b>"
     layout["annotations"] += [
-        note(0, place, f"not allowed: {label(row['reason'], longest=40)}", xref="paper",
+        note(0, place, f"not allowed: {_reason(row)}", xref="paper",
              xanchor="left", xshift=6, font=font(11.5, "@faint"))
         for place, row in enumerate(found) if not row["is_eligible"]
     ]  # fmt: skip

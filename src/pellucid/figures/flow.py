@@ -63,7 +63,7 @@ def policy_flow(flow: FlowTables, *, order: Sequence[str] = ()) -> Figure:
     names = 64 + round(6.6 * max(min(len(name), _LONGEST) for name in board.names))
     layout = base_layout(_HEIGHT, hoverdistance=1)
     layout["meta"] = {"min_width": names + _CHANGE + max(_STAGE, names) * last}
-    layout["margin"] = {"l": 2, "r": names + _CHANGE, "t": 32, "b": 4}
+    layout["margin"] = {"l": 2, "r": names + _CHANGE, "t": 46, "b": 4}
     layout["xaxis"] |= {"range": [-_HALF_NODE, last + _HALF_NODE], "visible": False}
     layout["yaxis"] |= {"range": [-0.02, 1.0], "visible": False}
     layout["shapes"] = _node_shapes(board)
@@ -176,9 +176,17 @@ def _headers(board: Board, flow: FlowTables, width: int) -> list[Json]:
     for index, stage in enumerate(board.stages):
         text = f"<b>{_short(stage)}</b>"
         if index:
-            text += f"  {numbers.rate(moved_share(flow, stage, board.total))} moved"
+            text += f"<br>{numbers.rate(moved_share(flow, stage, board.total))} moved"
         notes.append(
-            note(index - _HALF_NODE, 1.0, text, xanchor="left", font=font(12, "@muted"), **look)
+            note(
+                index - _HALF_NODE,
+                1.0,
+                text,
+                xanchor="left",
+                align="left",
+                font=font(12, "@muted"),
+                **look,
+            )
         )
     if last:
         notes.append(

@@ -60,7 +60,7 @@ def traffic_section(asked: Asked, order: Sequence[str]) -> Section:
             figure=rate_over_time(daily, title=rate.label), width="half",
         ))  # fmt: skip
         cards += [
-            Card(title=f"{rate.label} by {_readable(asked, name)}",
+            Card(title=f"{rate.label} by {_readable(asked, name).lower()}",
                  subtitle="95% interval" + ("; the tick is the previous period" if asked.previous
                                             else ""),
                  figure=_rate_by(asked, rate.name, rate.label, name), width="half")
@@ -92,8 +92,8 @@ def policy_section(asked: Asked, order: Sequence[str]) -> Section | None:
         Card(title="Policy layers",
              subtitle="Where the model wanted to send traffic, and what each layer changed",
              figure=policy_flow(flow, order=order)),
-        Card(title="Layer by layer", findings=tuple(findings), width="half"),
-        Card(title="Largest moves", table=moves_table(flow), width="half"),
+        Card(title="Layer by layer", findings=tuple(findings), width="narrow"),
+        Card(title="Largest moves", table=moves_table(flow, most=8), width="wide"),
     )  # fmt: skip
     return Section(title="What the policy changed", cards=cards)
 
