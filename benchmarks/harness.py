@@ -253,7 +253,7 @@ def folder_mib(folder: Path) -> float:
 
 
 def _middle(figure: Spread | float) -> float:
-    return figure.median if isinstance(figure, Spread) else float(figure)
+    return figure.median if isinstance(figure, Spread) else figure
 
 
 def _text(figure: Spread | float) -> str:
@@ -265,7 +265,7 @@ def _short(value: float) -> str:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")
+    return value if value is None or isinstance(value, int) else float(f"{value:.4g}")
 
 
 def _serve(source: str, name: str, args: str) -> None:

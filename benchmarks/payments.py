@@ -59,7 +59,7 @@ def decisions(block: int, rows: int, *, step_us: int) -> pa.Table:
     ids = _ids(block, rows)
     return pa.table({
         "decision_id": ids,
-        "decided_at": _instants(_times(block, rows, step_us)),
+        "decided_at": _instants(_times(block * BLOCK_ROWS, rows, step_us)),
         "request_id": ids,
         "attempt": pa.array(np.ones(rows, dtype=np.int32)),
         "model_id": _names(("approval:1", "approval:2"), (np.arange(rows) % 3 == 0).astype(int)),
@@ -94,7 +94,7 @@ def candidates(block: int, rows: int, *, step_us: int) -> pa.Table:
     score = random.normal(1.5, 1.0, rows)
     columns = {
         "decision_id": _ids(block, count).take(pa.array(place)),
-        "decided_at": _instants(_times(block, count, step_us)[place]),
+        "decided_at": _instants(_times(block * BLOCK_ROWS // CANDIDATES_EACH, count, step_us)[place]),
         "candidate_id": _names(ROUTES, route),
         "is_eligible": pa.array(random.random(rows) < 0.8),
         "raw_score": pa.array(score),
@@ -115,7 +115,8 @@ def candidates(block: int, rows: int, *, step_us: int) -> pa.Table:
 def outcomes(block: int, rows: int, *, step_us: int) -> pa.Table:
     """Return `outcomes` of a block of decisions: 1% without, and 2% corrected the next hour."""
     random = np.random.default_rng((3, block))
-    ids, at = _ids(block, rows), _times(block, rows, step_us) + 1_000_000
+    ids = _ids(block, rows)
+    at = _times(block * BLOCK_ROWS, rows, step_us) + 1_000_000
     first = np.flatnonzero(random.random(rows) >= 0.01)
     mended = first[random.random(len(first)) < 0.02]
     value = (random.random(rows) < 0.85).astype(np.float64)
@@ -150,8 +151,8 @@ def _ids(block: int, rows: int) -> pa.Array:
     return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(text))
 
 
-def _times(block: int, rows: int, step_us: int) -> np.ndarray:
-    return START_US + (block * BLOCK_ROWS + np.arange(rows, dtype=np.int64)) * step_us
+def _times(first: int, rows: int, step_us: int) -> np.ndarray:
+    return START_US + (first + np.arange(rows, dtype=np.int64)) * step_us
 
 
 def _instants(at_us: np.ndarray) -> pa.Array:

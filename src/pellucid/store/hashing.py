@@ -75,7 +75,7 @@ def _text_keys(array: pa.Array) -> np.ndarray:
 
 
 def _fixed_width_keys(text: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
-    keys = np.full(len(starts), length, dtype=np.uint64)
+    keys = _mix(np.full(len(starts), length, dtype=np.uint64) + _MULTIPLIER)
     step = 1 << 16
     for begin in range(0, len(starts), step):
         block = starts[begin : begin + step]
