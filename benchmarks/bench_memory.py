@@ -72,10 +72,10 @@ def log(meter: Meter, source: str) -> None:
 def copy(meter: Meter, source: str) -> None:
     """Copy the file in batches."""
     with tempfile.TemporaryDirectory(dir=Path(source).parent) as folder, meter:
-        file = pq.ParquetFile(source)
+        file = pq.ParquetFile(source, pre_buffer=False, buffer_size=256 * 1024)
         with pq.ParquetWriter(Path(folder) / "copy.parquet", file.schema_arrow) as writer:
             for batch in file.iter_batches(batch_size=64 * 1024):
-                writer.write_batch(batch)
+                writer.write_table(pa.Table.from_batches([batch]))
 
 
 def _write_source(path: Path, size: int) -> Path:

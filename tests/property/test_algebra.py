@@ -160,7 +160,8 @@ def test_row_keys_are_equal_exactly_where_rows_are(keys: list[tuple]) -> None:
     table = pa.table({"a": pa.array([key[0] for key in keys], pa.string()),
                       "b": pa.array([key[1] for key in keys], pa.int64())})  # fmt: skip
     hashes = row_keys(table, ["a", "b"])
-    for (left, one), (right, other) in itertools.combinations(zip(keys, hashes, strict=True), 2):
+    pairs = itertools.combinations(zip(keys, hashes, strict=True), 2)
+    for (left, one), (right, other) in pairs:
         assert (one == other) == (left == right)
     halves = [table.slice(0, len(keys) // 2), table.slice(len(keys) // 2)]
     assert np.array_equal(np.concatenate([row_keys(half, ["a", "b"]) for half in halves]), hashes)

@@ -18,6 +18,7 @@ from pellucid.errors import DataError
 _CHUNK_BYTES = 96 * 1024 * 1024
 _FEWEST_ROWS, _MOST_ROWS = 16 * 1024, 1024 * 1024
 _BATCH_ROWS = 64 * 1024
+_PARQUET_BUFFER_BYTES = 256 * 1024
 _CSV_BLOCK_BYTES = 32 * 1024 * 1024
 
 
@@ -105,22 +106,34 @@ def _file_source(path: Path, batch_id: str | None) -> Source:
 
 def _parquet_source(path: Path, batch_id: str | None) -> Source:
     try:
-        with pq.ParquetFile(path) as file:
+        with _open_parquet(path) as file:
             footer, schema = file.metadata, file.schema_arrow
+            rows = _rows_in_chunk(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, "Parquet", error) from error
-    total = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
-    per_row = max(1, total // max(1, footer.num_rows))
-    rows = min(max(_CHUNK_BYTES // per_row, _FEWEST_ROWS), _MOST_ROWS)
 
     def chunks() -> Iterator[pa.Table]:
         try:
-            with pq.ParquetFile(path) as file:
+            with _open_parquet(path) as file:
                 yield from _gather(file.iter_batches(batch_size=_BATCH_ROWS), schema, rows)
         except (pa.ArrowInvalid, OSError) as error:
             raise _unreadable(path, "Parquet", error) from error
 
     return Source(path.name, batch_id or _digest(path, rows), chunks, footer.num_rows)
+
+
+def _open_parquet(path: Path) -> pq.ParquetFile:
+    # By default pyarrow reads every column of a row group, and the next group, before a row is seen.
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=_PARQUET_BUFFER_BYTES)
+
+
+def _rows_in_chunk(file: pq.ParquetFile) -> int:
+    # Measured on the first rows: the footer tells encoded sizes, which are far smaller for text.
+    first = next(file.iter_batches(batch_size=_FEWEST_ROWS), None)
+    if first is None or not first.num_rows:
+        return _MOST_ROWS
+    rows = _CHUNK_BYTES * first.num_rows // max(1, first.nbytes)
+    return min(max(rows, _FEWEST_ROWS), _MOST_ROWS)
 
 
 def _csv_source(path: Path, batch_id: str | None, *, delimiter: str) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,6 +63,8 @@ class _Findings:
     violations: dict[str, list[int]] = field(default_factory=dict)
 
     def refuse(self, mask: pa.ChunkedArray | pa.Array | np.ndarray, reason: str) -> None:
+        if not isinstance(mask, np.ndarray) and not pc.any(mask).as_py():
+            return
         bad = mask if isinstance(mask, np.ndarray) else _as_mask(mask)
         rows = np.flatnonzero(bad)
         if len(rows):
@@ -192,9 +195,18 @@ def _stored_column(
 def _numbers_of_family(
     rule: ColumnRule, column: pa.ChunkedArray, findings: _Findings
 ) -> pa.ChunkedArray:
+    if _is_finite(column):
+        return column
     findings.refuse(pc.is_inf(column), f"{rule.name} is infinite; log a finite number or null")
     # A model sees NaN as missing, so one mark of a missing feature is enough: null.
     return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+
+
+def _is_finite(column: pa.ChunkedArray) -> bool:
+    # The sum of a column is finite only if all its values are; nulls are left out. It is the
+    # cheapest of all looks at a column, and nearly always enough.
+    total = pc.sum(column).as_py()
+    return total is None or math.isfinite(total)
 
 
 def _check_values(
@@ -212,7 +224,7 @@ def _check_values(
     if rule.field is None:
         return
     spec = rule.field
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) and not _is_finite(column):
         findings.refuse(pc.is_nan(column), f"{name} is NaN; log null for a missing score")
         findings.refuse(pc.is_inf(column), f"{name} is infinite; log a finite number")
     if pa.types.is_timestamp(kind) and rule.name != "refused_at":

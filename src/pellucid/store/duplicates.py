@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,9 @@ class StoredKeys:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._files: dict[str, set[str]] = {}
+        # Sorted, which makes a look-up a search.
         self._keys: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._latest: dict[str, np.ndarray] = {}
 
     def first_seen(
         self, rows: pa.Table, filesystem: fs.FileSystem, files: Iterable[str]
@@ -50,21 +52,33 @@ class StoredKeys:
         """
         keys = row_keys(rows, self._table.key)
         new = np.ones(len(keys), dtype=bool)
-        days = days_of(rows, self._table.time)
         by_day: dict[str, list[str]] = {}
         for path in files:
             by_day.setdefault(path.partition("/")[0], []).append(path)
-        for number in np.unique(days):
-            day = f"{PARTITION}={np.datetime64(int(number), 'D')}"
-            at = np.flatnonzero(days == number)
+        found = {day: (at, np.sort(keys[at])) for day, at in _rows_by_day(rows, self._table.time)}
+        for day, (at, ordered) in found.items():
             stored = self._stored(day, filesystem, by_day.get(day, []))
-            hits = at[np.isin(keys[at], stored)]
-            if len(hits):
-                paths = by_day.get(day, [])
-                new[hits] = ~self._is_stored(rows.take(hits), filesystem, paths)
-        repeats = self._repeats_within(rows, keys)
-        new[repeats] = False
+            if not _is_among(ordered, stored).any():
+                continue
+            hits = at[_is_among(keys[at], stored)]
+            new[hits] = ~self._is_stored(rows.take(hits), filesystem, by_day.get(day, []))
+        new[self._repeats_within(rows, keys, [ordered for _, ordered in found.values()])] = False
+        self._latest = {
+            day: ordered if new[at].all() else np.sort(keys[at][new[at]])
+            for day, (at, ordered) in found.items()
+        }
         return new
+
+    def remember(self, files: Iterable[str]) -> None:
+        """Take note that the rows last found new were committed in these files, one for each day.
+
+        Their keys are known, so the files need not be read.
+        """
+        for path in files:
+            day = path.partition("/")[0]
+            if day in self._keys and day in self._latest:
+                self._keys[day] = _merged([self._keys[day], self._latest.pop(day)])
+                self._files[day].add(path)
 
     def _stored(self, day: str, filesystem: fs.FileSystem, paths: list[str]) -> np.ndarray:
         seen = self._files.setdefault(day, set())
@@ -73,12 +87,8 @@ class StoredKeys:
             seen.clear()
             known = np.zeros(0, dtype=np.uint64)
         unread = [path for path in paths if path not in seen]
-        parts = [
-            row_keys(part, self._table.key)
-            for part in read_columns(filesystem, unread, self._table.key)
-        ]
-        if parts:
-            known = np.unique(np.concatenate([known, *parts]))
+        for part in read_columns(filesystem, unread, self._table.key):
+            known = _merged([known, np.sort(row_keys(part, self._table.key))])
         seen.update(unread)
         self._keys[day] = known
         while len(self._keys) > 1 and sum(map(len, self._keys.values())) > _MOST_KEYS:
@@ -92,18 +102,21 @@ class StoredKeys:
         for index, values in enumerate(_values(suspects, self._table.key)):
             wanted.setdefault(values, []).append(index)
         stored = np.zeros(suspects.num_rows, dtype=bool)
-        hashes = row_keys(suspects, self._table.key)
+        hashes = np.sort(row_keys(suspects, self._table.key))
         for part in read_columns(filesystem, paths, self._table.key):
-            near = np.flatnonzero(np.isin(row_keys(part, self._table.key), hashes))
+            near = np.flatnonzero(_is_among(row_keys(part, self._table.key), hashes))
             for values in _values(part.take(near), self._table.key):
                 stored[wanted.get(values, [])] = True
         return stored
 
-    def _repeats_within(self, rows: pa.Table, keys: np.ndarray) -> list[int]:
-        _, first, counts = np.unique(keys, return_index=True, return_counts=True)
-        if len(first) == len(keys):
+    def _repeats_within(
+        self, rows: pa.Table, keys: np.ndarray, runs: list[np.ndarray]
+    ) -> list[int]:
+        ordered = _merged(runs)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if not len(twice):
             return []
-        shared = np.flatnonzero(np.isin(keys, keys[first[counts > 1]]))
+        shared = np.flatnonzero(_is_among(keys, twice))
         seen: set[tuple[object, ...]] = set()
         repeats = []
         for index, values in zip(shared, _values(rows.take(shared), self._table.key), strict=True):
@@ -111,6 +124,30 @@ class StoredKeys:
                 repeats.append(int(index))
             seen.add(values)
         return repeats
+
+
+def _rows_by_day(rows: pa.Table, time_column: str) -> Iterator[tuple[str, np.ndarray]]:
+    days = days_of(rows, time_column)
+    order = np.argsort(days, kind="stable")
+    ordered = days[order]
+    edges = np.flatnonzero(np.diff(ordered)) + 1
+    for at in np.split(order, edges) if len(order) else ():
+        yield f"{PARTITION}={np.datetime64(int(days[at[0]]), 'D')}", at
+
+
+# Searches in sorted keys: on 64-bit integers np.isin and np.unique take several times as long.
+def _is_among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    if not len(known):
+        return np.zeros(len(keys), dtype=bool)
+    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return known[places] == keys
+
+
+def _merged(runs: list[np.ndarray]) -> np.ndarray:
+    if len(runs) < 2:
+        return runs[0] if runs else np.zeros(0, dtype=np.uint64)
+    # The stable sort finds the runs and merges them.
+    return np.sort(np.concatenate(runs), kind="stable")
 
 
 def _values(rows: pa.Table, names: Iterable[str]) -> list[tuple[object, ...]]:

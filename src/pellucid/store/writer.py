@@ -117,6 +117,7 @@ class Writer:
             if not written[1] and key is None:
                 return Receipt(stored=0, duplicates=rows.num_rows, was_committed=False)
             if self._commit(table, delta, written[1], key):
+                stored_keys.remember(action.path for action in written[1])
                 left_out = rows.num_rows - new_count
                 return Receipt(stored=new_count, duplicates=left_out, was_committed=False)
             time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311

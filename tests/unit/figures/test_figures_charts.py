@@ -105,7 +105,7 @@ def test_flow_says_what_each_layer_moved():
     figure = policy_flow(sample_flow())
     text = notes(figure)
     assert "<b>Fees</b><br>10.0% moved" in text
-    assert "<b>Guardrail</b>  5.0% moved" in text
+    assert "<b>Guardrail</b><br>5.0% moved" in text
     assert "<b>−5.0 pp</b>" in text
     assert "<b>+5.0 pp</b>" in text
     moved = [trace["line"]["width"] > 0 for trace in figure.data]
