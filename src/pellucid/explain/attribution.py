@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from pellucid.errors import AdditivityError
-from pellucid.explain.explainers.base import Explainer, encode, load_explainer
+from pellucid.explain.explainers.base import Explainer, encode
+from pellucid.explain.explainers.registry import load_explainer
 
 # Relative to the raw score, at least 1: room for float32 sums over hundreds of trees.
 TOLERANCE = 1e-3

@@ -13,7 +13,8 @@ import pytest
 
 from pellucid.errors import AdditivityError, DataError, ExplainError, UnknownNameError
 from pellucid.explain.attribution import LoadedModel, attribute
-from pellucid.explain.explainers.base import encode, load_explainer
+from pellucid.explain.explainers.base import encode
+from pellucid.explain.explainers.registry import load_explainer
 from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
 from pellucid.spec.system import Candidate, Dimension, Feature, Layer, Outcome, System

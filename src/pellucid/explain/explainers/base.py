@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pellucid.errors import ExplainError
 from pellucid.schema.arrow import is_text
 
 Floats = NDArray[np.float64]
@@ -59,28 +58,3 @@ def encode(
         values = pc.cast(column, pa.float64())
         matrix[:, index] = pc.fill_null(values, float("nan")).to_numpy()
     return matrix
-
-
-def load_explainer(framework: str, content: bytes) -> Explainer:
-    """Return the explainer of a model file.
-
-    Raises
-    ------
-    ExplainError
-        If no explainer reads models of this framework.
-    MissingExtraError
-        If the framework's own library is not installed.
-    """
-    from pellucid.explain.explainers.lightgbm import LightGBMExplainer
-    from pellucid.explain.explainers.xgboost import XGBoostExplainer
-
-    known: dict[str, Callable[[bytes], Explainer]] = {
-        "lightgbm": LightGBMExplainer,
-        "xgboost": XGBoostExplainer,
-    }
-    if framework not in known:
-        raise ExplainError(
-            f"no explainer reads '{framework}' models (known: {', '.join(known)}); "
-            "log attributions of your own with log.table('attributions', frame)"
-        )
-    return known[framework](content)
