@@ -1,4 +1,4 @@
-"""What does a service pay to import the logger?
+"""What a service pays to import the logger.
 
 CPU seconds of a fresh process less those of a bare interpreter, which takes its turn in every
 round, and the third-party modules that the import loads.

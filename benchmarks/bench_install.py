@@ -1,4 +1,4 @@
-"""How much does the core install?
+"""How much the core installs.
 
 Installs the repository without extras into a fresh environment, and counts requirements,
 distributions and megabytes (10^6 bytes, byte code left out).

@@ -1,8 +1,8 @@
-"""How much memory does logging a file take that is larger than memory may be?
+"""How much memory it takes to log a file that is larger than memory may be.
 
 Runs `pellucid log decisions FILE` on a Parquet file of 5 GB whose columns do not compress, in the
-row groups of a million rows, as `write_table` makes by default. The other side copies the file batch
-by batch with pyarrow, unchecked, with the same frugal settings for reading.
+row groups of a million rows, as `write_table` makes by default. The other side copies the file
+batch by batch with pyarrow, unchecked, with the same frugal settings for reading.
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ def main() -> None:
     wanted = int(FULL_BYTES * options.scale)
     report = Report("memory", "how much memory does logging a 5 GB file take?", options.scale == 1)
     with data_folder("memory") as folder:
-        need_disk(folder, gigabytes=2.5 * wanted / 1e9)
+        need_disk(folder, gigabytes=2.6 * wanted / 1e9)
         source = _write_source(folder / f"decisions-{wanted}.parquet", wanted)
         size = source.stat().st_size
         progress(f"{size / 1e9:.2f} GB, {pq.read_metadata(source).num_rows:,} rows")
-        sides = {"ours": partial(fresh, log, str(source)), "other": partial(fresh, copy, str(source))}
+        path = str(source)
+        sides = {"ours": partial(fresh, log, path), "other": partial(fresh, copy, path)}
         runs = interleave(sides, rounds=options.rounds)
         case = f"pellucid log decisions, {size / 1e9:.1f} GB of Parquet"
         report.add(case, "MiB peak", peak(runs["ours"]), peak(runs["other"]), most=MOST_MIB)

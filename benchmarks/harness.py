@@ -131,8 +131,8 @@ class Report:
         self._lines.append(line)
         shown = "" if other is None else _text(other)
         verdict = "" if met is None else "met" if met else "NOT MET"
-        self._rows.append((case, unit, _text(ours), shown,
-                           "" if ratio is None else f"{ratio:.2f}", goal or "", verdict))  # fmt: skip
+        times = "" if ratio is None else f"{ratio:.2f}"
+        self._rows.append((case, unit, _text(ours), shown, times, goal or "", verdict))
 
     def finish(self) -> None:
         """Print the table and the result lines; write the lines if the size was full."""

@@ -84,17 +84,18 @@ def decisions(block: int, rows: int, *, step_us: int) -> pa.Table:
 
 
 def candidates(block: int, rows: int, *, step_us: int) -> pa.Table:
-    """Return `candidates`: 25 columns, of which 18 floats; 4 rows for each of `rows` / 4 decisions."""
+    """Return `candidates`: 25 columns, of which 19 are floats; four rows a decision."""
     random = np.random.default_rng((2, block))
     count = rows // CANDIDATES_EACH
     place = np.repeat(np.arange(count), CANDIDATES_EACH)
+    at = _times(block * BLOCK_ROWS // CANDIDATES_EACH, count, step_us)
     rows = len(place)
     nth = np.tile(np.arange(CANDIDATES_EACH), count)
     route = (np.repeat(random.integers(0, len(ROUTES), count), CANDIDATES_EACH) + nth) % len(ROUTES)
     score = random.normal(1.5, 1.0, rows)
     columns = {
         "decision_id": _ids(block, count).take(pa.array(place)),
-        "decided_at": _instants(_times(block * BLOCK_ROWS // CANDIDATES_EACH, count, step_us)[place]),
+        "decided_at": _instants(at[place]),
         "candidate_id": _names(ROUTES, route),
         "is_eligible": pa.array(random.random(rows) < 0.8),
         "raw_score": pa.array(score),

@@ -29,10 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PellucidError as error:
         sys.stderr.write(f"pellucid: {error}\n")
         return EXIT_USER
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough.
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output, such as `head`, has seen enough.
+            sys.stderr.close()
+            return 0
+        place = f": {error.filename}" if error.filename else ""
+        sys.stderr.write(f"pellucid: {error.strerror or error}{place}\n")
+        return EXIT_USER
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -291,7 +295,7 @@ def _check(options: argparse.Namespace) -> int:
 def _add_compact(commands: _Commands) -> None:
     parser = _command(
         commands, "compact", _compact,
-        "Join small files, and delete those that nothing needs since a day.",
+        "Join small files, and clear away those that nothing needs since a day.",
         "  pellucid compact --lake lake/",
     )  # fmt: skip
     _add_lake(parser)
@@ -304,7 +308,7 @@ def _compact(options: argparse.Namespace) -> int:
     for done in compact(open_system(options.lake, system=options.system).lake):
         sys.stdout.write(
             f"{done.table:<12}  {done.files_before:,} files → {done.files_after:,}; "
-            f"{done.files_deleted:,} deleted\n"
+            f"{done.files_deleted:,} deleted, {done.files_set_aside:,} set aside\n"
         )
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from pellucid.engine.base import Engine
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import instant, reading_span
-from pellucid.errors import EngineError, UnknownNameError
+from pellucid.errors import EngineError, SpecError, StoreError, UnknownNameError
 from pellucid.explain.decision import explain_decision
 from pellucid.explain.flow import Flow, policy_flow
 from pellucid.explain.job import attribute_window
@@ -22,7 +23,10 @@ from pellucid.metrics.catalogue import catalogue, pick_metrics
 from pellucid.monitor.answer import Answer
 from pellucid.monitor.consistency import contradictions
 from pellucid.monitor.query import Question, answer, plan
+from pellucid.schema.columns import with_declared
 from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import TABLES
+from pellucid.spec.bind import declared_names
 from pellucid.spec.system import Metric, Segment, System
 from pellucid.store.check import Finding, check_files
 from pellucid.store.lake import Lake, systems
@@ -31,8 +35,8 @@ from pellucid.store.specs import load_system
 from pellucid.store.writer import Receipt
 from pellucid.windows import Window, parse_window
 
-_TABLES = {"decision": ("decisions", "outcomes"), "request": ("decisions", "outcomes"),
-           "candidate": ("candidates", "decisions")}  # fmt: skip
+_READ = {"decision": ("decisions", "outcomes"), "request": ("decisions", "outcomes"),
+         "candidate": ("candidates", "decisions")}  # fmt: skip
 
 
 class Observatory:
@@ -177,6 +181,13 @@ class Observatory:
                 raise UnknownNameError(kind="segment", name=name, known=known)
             chosen.append(known[name])
         overs = [over] if isinstance(over, (str, Window)) else list(over)
+        problems = [] if overs else ["needs a window, such as over='30d'"]
+        if not 0 < confidence < 1:
+            problems.append(f"confidence {confidence} is not between 0 and 1")
+        if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
+            problems.append(f"as_of {as_of!r} is not a datetime with a time zone")
+        if problems:
+            raise SpecError("query", problems)
         definitions = [
             item if isinstance(item, Metric) else pick_metrics(self.system, [item])[0]
             for item in metrics
@@ -218,7 +229,7 @@ class Observatory:
         UnknownNameError
             If there is no such decision.
         """
-        return explain_decision(self.records, self.system, decision_id)
+        return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
 
     def latest_decision(self) -> str:
         """Return the id of the latest decision.
@@ -276,9 +287,13 @@ class Observatory:
     def files(self, scan: Scan) -> Mapping[str, TableFiles]:
         """Return the files that a scan needs, pruned to its days."""
         found = {}
-        for name in _TABLES[scan.unit]:
+        for name in _READ[scan.unit]:
+            if name == "outcomes" and not scan.outcomes:
+                continue
             start, end = reading_span(scan, name)
-            found[name] = snapshot(self.lake, name, start=start, end=end)
+            stored = snapshot(self.lake, name, start=start, end=end)
+            schema = with_declared(TABLES[name], stored.schema, declared_names(self.system))
+            found[name] = replace(stored, schema=schema)
         return found
 
 
@@ -303,12 +318,14 @@ def open_system(
     ------
     StoreError
         If there is no such system.
-    UnknownNameError
-        If no system is named and the root does not hold exactly one.
+    SpecError
+        If no system is named and the root holds several.
     """
     if system is None:
         known = systems(root)
-        if len(known) != 1:
-            raise UnknownNameError(kind="system (name one of several)", name="", known=known)
+        if not known:
+            raise StoreError(f"no system is stored at {os.fspath(root)}; check the folder")
+        if len(known) > 1:
+            raise SpecError("system", [f"{os.fspath(root)} holds {', '.join(known)}: name one"])
         system = known[0]
     return Observatory(Lake.at(root, system, storage_options))

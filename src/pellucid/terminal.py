@@ -67,7 +67,7 @@ def answer_text(answer: Answer) -> str:
     for row in answer.rows.to_pylist():
         level = row["level"].split(",") if row["level"] else []
         dimensions = [
-            ("(missing)" if row[name] is None else row[name]) if name in level else "all"
+            ("(missing)" if row[name] is None else _shown(row[name])) if name in level else "(all)"
             for name in answer.by
         ]
         body.append([
@@ -137,6 +137,11 @@ def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
 
 def _span(low: float | None, high: float | None, shown: Callable[[float | None], str]) -> str:
     return "" if low is None else f"{shown(low)} to {shown(high)}"
+
+
+def _shown(value: object) -> str:
+    # A logged string must not move the cursor, or break the table.
+    return "".join(mark if mark.isprintable() else "·" for mark in str(value))
 
 
 def _print(text: str, output: Path | None) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from pellucid.errors import SpecError
 
+_MOST_UNITS = 100_000
 GRAINS = ("1h", "1d", "1w")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
           "w": timedelta(weeks=1)}  # fmt: skip
@@ -47,6 +48,8 @@ def parse_duration(text: str) -> timedelta:
         raise SpecError(
             f"duration {text!r}", ["must be a positive whole number and m, h, d or w, such as 30d"]
         )
+    if int(match[1]) > _MOST_UNITS:
+        raise SpecError(f"duration {text!r}", ["is longer than any record is old"])
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -89,4 +92,9 @@ def parse_window(text: str, *, as_of: datetime) -> Window:
     if ".." in text:
         start, _, end = text.partition("..")
         return Window(parse_instant(start.strip()), parse_instant(end.strip()))
-    return Window(as_of - parse_duration(text), as_of)
+    try:
+        return Window(as_of - parse_duration(text), as_of)
+    except OverflowError as error:
+        raise SpecError(
+            f"window {text!r}", [f"begins before the calendar, from {as_of}"]
+        ) from error

@@ -129,20 +129,30 @@ SELECT
       "amount_minor"
     ) END
   ) AS DECIMAL(38, 0)) AS m2,
-  MIN(CASE WHEN (
-    NOT (
-      "amount_minor"
-    ) IS NULL
-  ) THEN (
-    "currency"
-  ) END) AS m3,
-  MAX(CASE WHEN (
-    NOT (
-      "amount_minor"
-    ) IS NULL
-  ) THEN (
-    "currency"
-  ) END) AS m4,
+  MIN(
+    CASE
+      WHEN (
+        NOT (
+          "amount_minor"
+        ) IS NULL
+      )
+      THEN (
+        COALESCE("currency", '?')
+      )
+    END
+  ) AS m3,
+  MAX(
+    CASE
+      WHEN (
+        NOT (
+          "amount_minor"
+        ) IS NULL
+      )
+      THEN (
+        COALESCE("currency", '?')
+      )
+    END
+  ) AS m4,
   CAST(SUM(
     CASE
       WHEN (

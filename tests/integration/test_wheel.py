@@ -42,6 +42,7 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
     subprocess.run([uv, "pip", "install", "--python", python, wheel], **run)
     listed = subprocess.run([uv, "pip", "list", "--python", python, "--format", "freeze"], **run)
     distributions = listed.stdout.decode().split()
-    assert len(distributions) <= 12, distributions
+    # One more than planned: msgspec, which the live client encodes with.
+    assert len(distributions) <= 13, distributions
     subprocess.run([python, "-W", "error", "-c", SCRIPT], **run)
     subprocess.run([venv / "bin" / "pellucid", "--help"], **run)

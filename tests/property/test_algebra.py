@@ -84,8 +84,11 @@ def obs(tmp_path_factory: pytest.TempPathFactory) -> Observatory:
     return open_system(root)
 
 
-@pytest.mark.parametrize("metric", ["decision_count", "request_count", "candidate_count",
-                                    "approval_rate", "eligibility_rate", "request_approval_rate"])  # fmt: skip
+COUNTED = ("decision_count", "request_count", "candidate_count", "approval_rate",
+           "eligibility_rate", "request_approval_rate")  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", COUNTED)
 def test_every_total_is_the_sum_of_its_parts(obs: Observatory, metric: str) -> None:
     by = ["country", "route"]
     rows = obs.query(metric, by=by, over=WEEK, grain="1d").rows.to_pylist()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from pellucid.engine.base import key_names, measure_type
 from pellucid.engine.plan import Scan
@@ -89,6 +88,9 @@ def _attach(cursor: duckdb.DuckDBPyConnection, name: str, table: TableFiles) -> 
         rows = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
     else:
         rows = f"{name}_files"
+        # Imported here: it loads pandas wherever that is installed, which takes a second.
+        import pyarrow.dataset as ds
+
         dataset = ds.dataset(
             list(table.files), schema=table.schema, filesystem=table.filesystem, format="parquet"
         )

@@ -112,6 +112,9 @@ def make_scan(
             names = [key for key, family in known.items() if family == STRING]
             raise UnknownNameError(kind=f"dimension of a {unit}", name=name, known=names)
     distinct = tuple(dict.fromkeys(measures))
+    repeated = [name for name in dict.fromkeys(by) if list(by).count(name) > 1]
+    if repeated:
+        raise SpecError("query", [f"breaks down by '{name}' twice" for name in repeated])
     problems = list(problems_in(where, known, result=BOOLEAN)) if where else []
     for segment in segments:
         problems += problems_in(segment.where, known, result=BOOLEAN)

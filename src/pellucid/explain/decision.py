@@ -22,7 +22,9 @@ _RETRY_SPAN = timedelta(days=7)
 _CLOCK_SKEW = timedelta(days=1)
 
 
-def explain_decision(records: Records, system: System, decision_id: str) -> Story:
+def explain_decision(
+    records: Records, system: System, decision_id: str, *, as_of: datetime
+) -> Story:
     """Return one decision, told in order; see `Observatory.explain`."""
     by_id = f"decision_id = {text(decision_id)}"
     found = records.rows("decisions", where=by_id).to_pylist()
@@ -46,7 +48,7 @@ def explain_decision(records: Records, system: System, decision_id: str) -> Stor
     )
     outcomes = records.rows("outcomes", where=by_id, window=later)
     story = make_story(system, decision, candidates, attributions, outcomes, attempts)
-    return replace(story, told=tell(story, system))
+    return replace(story, told=tell(story, system, as_of))
 
 
 def _explained_now(records: Records, model_id: str | None, candidates: pa.Table) -> pa.Table | None:

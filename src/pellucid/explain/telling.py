@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pellucid.explain.story import Attribution, CandidateView, StageView, Story
-from pellucid.spec.system import System
+from pellucid.spec.system import Outcome, System
+from pellucid.windows import parse_duration
 
 _MINUS = "−"
 _BARS_TOLD = 5
@@ -15,14 +18,20 @@ LAYERS = "What the policy layers did"
 OUTCOMES = "What happened"
 
 
-def tell(story: Story, system: System) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the story as (title, sentences), in the order in which things happened."""
+def tell(story: Story, system: System, as_of: datetime) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the story as (title, sentences), in the order in which things happened.
+
+    Parameters
+    ----------
+    as_of : datetime
+        Until when outcomes are known: one that is due by then and absent is missing, not pending.
+    """
     told = (
         (SUBJECT, _subject(story, system)),
         (ELIGIBILITY, _eligibility(story, system)),
         (SCORES, _scores(story, system)),
         (LAYERS, _layers(story, system)),
-        (OUTCOMES, _outcomes(story, system)),
+        (OUTCOMES, _outcomes(story, system, as_of)),
     )
     return tuple((title, tuple(sentences)) for title, sentences in told if sentences)
 
@@ -72,7 +81,9 @@ def _scores(story: Story, system: System) -> list[str]:
     if not scored:
         return []
     ranking = ", ".join(f"{item.candidate_id} {item.probability:.1%}" for item in scored)
-    lines = [f"Expected success by the model: {ranking}."]
+    predicted = next((item for item in system.outcomes if item.is_predicted), None)
+    what = f"Probability of {_label(predicted).lower()}" if predicted else "Probability"
+    lines = [f"{what} by the model: {ranking}."]
     chosen = story.chosen
     if chosen and chosen.attribution:
         lines += _bars(chosen, chosen.attribution, system)
@@ -111,13 +122,13 @@ def _layers(story: Story, system: System) -> list[str]:
         else:
             lines.append(f"{stage.label}: leaves {stage.pick}.")
         before = stage.pick
-    chosen = story.chosen
-    if chosen is None:
+    picked = story.decision.get("chosen")
+    if picked is None:
         lines.append("Nothing was picked.")
     else:
-        chance = story.decision.get("propensity", chosen.propensity)
+        chance = story.decision.get("propensity")
         how = f" (the policy picks it with probability {chance:.1%})" if chance else ""
-        lines.append(f"Picked: {chosen.candidate_id}{how}.")
+        lines.append(f"Picked: {picked}{how}.")
     return lines
 
 
@@ -137,15 +148,13 @@ def _term(value: float | None, system: System) -> str:
     return _signed(amount)
 
 
-def _outcomes(story: Story, system: System) -> list[str]:
-    if not story.outcomes:
-        return ["No outcome is known yet: pending, not negative."]
+def _outcomes(story: Story, system: System, as_of: datetime) -> list[str]:
     declared = {outcome.name: outcome for outcome in system.outcomes}
     lines = []
     seen: set[str] = set()
     for row in story.outcomes:
         outcome = declared.get(row["outcome"])
-        label = (outcome.label if outcome else "") or row["outcome"].replace("_", " ").capitalize()
+        label = _label(outcome) if outcome else row["outcome"]
         is_amount = outcome is not None and outcome.kind == "amount"
         value = f"{row['value']:,g}" if is_amount else "yes" if row["value"] >= 1 else "no"
         corrected = ", corrected to" if row["outcome"] in seen else ":"
@@ -155,7 +164,19 @@ def _outcomes(story: Story, system: System) -> list[str]:
         lines.append(
             f"{label}{corrected} {value}, {row['outcome_at']:%Y-%m-%d %H:%M} UTC{reason}{blame}."
         )
+    for name, outcome in declared.items():
+        if name not in seen:
+            due = story.decision["decided_at"] + parse_duration(outcome.matures_after)
+            state = (
+                f"due since {due:%Y-%m-%d %H:%M} UTC, and never recorded" if due <= as_of
+                else f"pending until {due:%Y-%m-%d %H:%M} UTC, not negative"
+            )  # fmt: skip
+            lines.append(f"{_label(outcome)}: {state}.")
     return lines
+
+
+def _label(outcome: Outcome) -> str:
+    return outcome.label or outcome.name.replace("_", " ").capitalize()
 
 
 def _money(amount_minor: int, currency: str | None) -> str:

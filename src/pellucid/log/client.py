@@ -1,4 +1,4 @@
-"""The logger: one object through which a system's records reach the store."""
+"""The logger: one object through which a system's records reach the store, live or in bulk."""
 
 from __future__ import annotations
 
@@ -7,39 +7,56 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pellucid.log.decision import Decision
+from pellucid.log.live import LiveLog, LiveSettings
+from pellucid.log.records import DECISION, OUTCOME
+from pellucid.log.sink import Sink
+
 if TYPE_CHECKING:
     from pellucid.log.bulk import BulkReport
+    from pellucid.log.health import Health
     from pellucid.spec.system import System
 
 
 class Logger:
-    """Logs the records of one system, in bulk.
+    """Logs the records of one system: live from a service, or in bulk.
 
-    Frames may be anything with an Arrow stream (PyArrow, Polars, pandas, DuckDB relations), or the
-    path of a Parquet or CSV file, which may be larger than memory. Rows that break the standard
-    record are put in quarantine with every reason; the others are stored. The same row twice is
-    stored once.
+    Live calls (`decision`, `record`, `outcome`) take microseconds, never block beyond what the
+    settings say, and never raise: what is bad is refused and counted in `health`. They are safe in
+    threads, in asyncio, and after a fork.
+
+    Bulk frames may be anything with an Arrow stream (PyArrow, Polars, pandas, DuckDB relations), or
+    the path of a Parquet or CSV file, which may be larger than memory.
+
+    Either way, rows that break the standard record are put in quarantine with every reason, the
+    others are stored, and the same row twice is stored once.
 
     Parameters
     ----------
     system : System or str
-        A spec, which is put in force; or the name of a system whose spec the store holds.
+        A spec, which is put in force; or the name of a system whose spec the store holds. Where
+        the store holds none, live records infer one, with a warning, until someone writes it.
     to : str or path
         Root of the lake: a local folder, or any object-store URL that deltalake takes.
     storage_options : mapping, optional
         Options for the object store.
+    live : LiveSettings, optional
+        How live records are taken: queue, spool, what to do when full.
 
     Raises
     ------
     SpecError
         If the spec is not sound.
-    StoreError
-        If the store holds no spec of that name.
 
     Examples
     --------
-    >>> log = pellucid.Logger(system, to="lake/")                       # doctest: +SKIP
-    >>> log.decisions("decisions.parquet").stored                       # doctest: +SKIP
+    >>> log = pellucid.Logger("card-routing", to="lake/")                 # doctest: +SKIP
+    >>> with log.decision("p1", at=now, dims={"country": "BR"}) as d:     # doctest: +SKIP
+    ...     d.candidate("north", features=features, probability=0.9)
+    ...     d.layer("fees", {"north": -0.01})
+    ...     d.chose("north", propensity=0.95)
+    >>> log.outcome("p1", "approved", True, at=later)                     # doctest: +SKIP
+    >>> log.decisions("history.parquet").stored                           # doctest: +SKIP
     100000
     """
 
@@ -49,15 +66,138 @@ class Logger:
         *,
         to: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None = None,
+        live: LiveSettings | None = None,
     ) -> None:
-        from pellucid.log.bulk import BulkLog
+        if not isinstance(system, str):
+            from pellucid.spec.bind import check_system
 
-        self._bulk = BulkLog.open(system, to, storage_options)
+            check_system(system)
+        self._sink = Sink(system, os.fspath(to), storage_options)
+        self._live = LiveLog(self._sink, live or LiveSettings())
 
     @property
     def system(self) -> System:
         """The spec in force."""
-        return self._bulk.system
+        return self._sink.bulk.system
+
+    def decision(
+        self,
+        id: str,  # noqa: A002 - the record's own word
+        *,
+        at: datetime,
+        dims: Mapping[str, Any] | None = None,
+        raw: Mapping[str, Any] | None = None,
+        amount_minor: int | None = None,
+        currency: str | None = None,
+        request_id: str | None = None,
+        attempt: int = 1,
+        **fields: Any,
+    ) -> Decision:
+        """Begin a decision; it is logged when its block ends without an error.
+
+        Parameters
+        ----------
+        id : str
+            The decision.
+        at : datetime
+            When it is made; aware.
+        dims, raw : mapping, optional
+            Dimensions; raw inputs before any transform.
+        amount_minor, currency : int, str, optional
+            Amount at stake, in minor units.
+        request_id : str, optional
+            What is decided about; its retries share it. By default the decision's own id.
+        attempt : int, default 1
+            1 for the first decision on a request.
+        **fields
+            ``model_id``, ``policy_version``, ``arm``, ``cutoffs``.
+        """
+        record = {
+            "id": id, "at": at, "dims": dims, "raw": raw, "amount_minor": amount_minor,
+            "currency": currency, "request_id": request_id, "attempt": attempt, **fields,
+        }  # fmt: skip
+        return Decision(record, self._live.hand_over)
+
+    def record(
+        self, decision: Mapping[str, Any], *, durable: bool = False, timeout: float = 1.0
+    ) -> bool:
+        """Log a decision that is complete already.
+
+        Parameters
+        ----------
+        decision : mapping
+            The keys of `decision`, and ``candidates`` (list of mappings with the arguments of
+            `Decision.candidate`; ``is_eligible`` and ``ineligible_reason`` for its eligibility),
+            ``layers`` (``name``, ``terms``, ``picks``), ``chosen`` and ``propensity``. Handed over
+            by reference: do not change it afterwards.
+        durable : bool, default False
+            Wait until it is on disk.
+        timeout : float, default 1
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            With `durable`, whether it is on disk: then it will be in the tables, once, whatever
+            happens to this process. Otherwise True.
+        """
+        if durable:
+            return self._live.hand_over_durably(decision, DECISION, timeout)
+        self._live.hand_over(decision)
+        return True
+
+    def outcome(
+        self,
+        decision_id: str,
+        outcome: str,
+        value: float,
+        *,
+        at: datetime,
+        recorded_at: datetime | None = None,
+        reason: str | None = None,
+        blame: str | None = None,
+    ) -> None:
+        """Log an outcome; a later `recorded_at` corrects an earlier one.
+
+        Parameters
+        ----------
+        decision_id : str
+            The decision, which may be logged before or after.
+        outcome : str
+            As declared in the spec.
+        value : float or bool
+            1 or 0 for yes or no, or an amount.
+        at, recorded_at : datetime
+            When it happened, and when it became known; aware.
+        reason, blame : str, optional
+            Reason code, and who caused it.
+        """
+        record = {
+            "decision_id": decision_id, "outcome": outcome, "value": value, "at": at,
+            "recorded_at": recorded_at, "reason": reason, "blame": blame,
+        }  # fmt: skip
+        self._live.hand_over(record, OUTCOME)
+
+    def health(self) -> Health:
+        """Return what live logging has done, dropped and refused."""
+        return self._live.health()
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Drain live records; return whether all of them are in the tables.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; by default the settings' `close_seconds`. What is not stored by then stays in
+            the spool, and the next logger of the system stores it.
+        """
+        return self._live.close(timeout)
+
+    def __enter__(self) -> Logger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def decisions(self, frame: object, **options: Any) -> BulkReport:
         """Log decisions; see `table` for the options."""
@@ -112,7 +252,9 @@ class Logger:
             If the source cannot be read, or its columns do not fit: then nothing of the batch in
             hand is stored, and what was stored before it stays.
         """
-        return self._bulk.log(name, frame, batch_id=batch_id, timezone=timezone, progress=progress)
+        return self._sink.bulk.log(
+            name, frame, batch_id=batch_id, timezone=timezone, progress=progress
+        )
 
     def model(
         self,
@@ -155,6 +297,6 @@ class Logger:
         from pellucid.log.models import log_model
 
         return log_model(
-            self._bulk, model, name=name, version=version, trained_at=trained_at,
+            self._sink.bulk, model, name=name, version=version, trained_at=trained_at,
             training_window=training_window, features=features, categories=categories,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as stdlib_csv
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -36,12 +37,15 @@ class Source:
         Yields tables; the same chunks each time for the same identity.
     row_count : int or None
         Rows in all, where known beforehand.
+    refused_lines : callable
+        Tells the lines read so far that are not rows at all.
     """
 
     name: str
     identity: str | None
     chunks: Callable[[], Iterator[pa.Table]]
     row_count: int | None
+    refused_lines: Callable[[], tuple[str, ...]] = tuple
 
 
 def open_source(frame: object, *, batch_id: str | None) -> Source:
@@ -63,8 +67,14 @@ def open_source(frame: object, *, batch_id: str | None) -> Source:
     count = frame.num_rows if isinstance(frame, pa.Table) else None
 
     def chunks() -> Iterator[pa.Table]:
-        reader = pa.RecordBatchReader.from_stream(frame)
-        yield from _gather(iter(reader), reader.schema, _FEWEST_ROWS * 16)
+        try:
+            reader = pa.RecordBatchReader.from_stream(frame)
+            yield from _gather(iter(reader), reader.schema, _FEWEST_ROWS * 16)
+        except (pa.ArrowException, TypeError) as error:
+            first = str(error).splitlines()[0]
+            raise DataError(
+                f"a {type(frame).__name__}", [f"does not convert to Arrow: {first}"]
+            ) from error
 
     return Source(f"{type(frame).__module__.partition('.')[0]} frame", batch_id, chunks, count)
 
@@ -83,8 +93,10 @@ def read_sample(path: Path, *, rows: int = 50_000) -> pa.Table:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
             with csv.open_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter)) as reader:
                 return pa.Table.from_batches([reader.read_next_batch()]).slice(0, rows)
-    except (pa.ArrowInvalid, StopIteration) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _unreadable(path, "CSV", error) from error
+    except StopIteration as error:
+        raise DataError(f"'{path.name}'", ["has no rows"]) from error
     first = next(source.chunks(), None)
     if first is None:
         raise DataError(f"'{path.name}'", ["has no rows"])
@@ -123,7 +135,7 @@ def _parquet_source(path: Path, batch_id: str | None) -> Source:
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:
-    # By default pyarrow reads every column of a row group, and the next group, before a row is seen.
+    # By default pyarrow holds whole row groups before it yields their first row.
     return pq.ParquetFile(path, pre_buffer=False, buffer_size=_PARQUET_BUFFER_BYTES)
 
 
@@ -137,11 +149,22 @@ def _rows_in_chunk(file: pq.ParquetFile) -> int:
 
 
 def _csv_source(path: Path, batch_id: str | None, *, delimiter: str) -> Source:
+    refused: list[str] = []
+
+    def refuse(row: csv.InvalidRow) -> str:
+        refused.append(
+            f"a line has {row.actual_columns} cells, expected {row.expected_columns}: "
+            f"{row.text[:60]!r}"
+        )
+        return "skip"
+
     def chunks() -> Iterator[pa.Table]:
-        parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+        refused.clear()
+        parse = csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
+        )
         try:
-            with csv.open_csv(path, parse_options=parse) as peek:
-                names = peek.schema.names
+            names = _header(path, delimiter)
             # Every cell is read as text and converted by the record's own rules: a wrong cell
             # then costs its row, not the file, and 'NA' stays Namibia.
             convert = csv.ConvertOptions(
@@ -157,7 +180,23 @@ def _csv_source(path: Path, batch_id: str | None, *, delimiter: str) -> Source:
         except (pa.ArrowInvalid, OSError) as error:
             raise _unreadable(path, "CSV", error) from error
 
-    return Source(path.name, batch_id or _digest(path, _CSV_BLOCK_BYTES), chunks, None)
+    identity = batch_id or _digest(path, _CSV_BLOCK_BYTES)
+    return Source(path.name, identity, chunks, None, lambda: tuple(refused))
+
+
+def _header(path: Path, delimiter: str) -> list[str]:
+    # As pyarrow reads it, but before a cell decides what type its column has.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            names = next(stdlib_csv.reader(file, delimiter=delimiter), [])
+        except UnicodeDecodeError as error:
+            raise DataError(f"'{path.name}'", ["is not UTF-8; convert it first"]) from error
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise DataError(
+            f"'{path.name}'",
+            [f"has one column, {names[0][:60]!r}: is its delimiter a comma? A .tsv uses tabs"],
+        )
+    return names
 
 
 def _gather(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
@@ -171,10 +210,25 @@ def _gather(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> 
             count += part.num_rows
             start += part.num_rows
             if count == rows:
-                yield pa.Table.from_batches(held, schema)
+                yield _without_views(pa.Table.from_batches(held, schema))
                 held, count = [], 0
     if held:
-        yield pa.Table.from_batches(held, schema)
+        yield _without_views(pa.Table.from_batches(held, schema))
+
+
+def _without_views(rows: pa.Table) -> pa.Table:
+    # Polars hands text over as views, which many of Arrow's kernels do not take.
+    for index, column in enumerate(rows.columns):
+        kind = column.type
+        if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
+            chunks = [
+                chunk.dictionary.cast(pa.string()).take(chunk.indices) for chunk in column.chunks
+            ]
+            column = pa.chunked_array(chunks, pa.string())
+        elif pa.types.is_string_view(kind):
+            column = column.cast(pa.string())
+        rows = rows.set_column(index, rows.column_names[index], column)
+    return rows
 
 
 def _digest(path: Path, chunking: int) -> str:
@@ -185,5 +239,5 @@ def _digest(path: Path, chunking: int) -> str:
 
 
 def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
-    first = str(error).splitlines()[0]
+    first = (str(error).splitlines() or ["unreadable"])[0]
     return DataError(f"'{path.name}'", [f"cannot be read as {kind}: {first}"])

@@ -21,8 +21,8 @@ def traffic_metrics(system: System) -> tuple[Metric, ...]:
         Metric(
             name="traffic_share", label="Traffic share", finalizer="share",
             where="chosen IS NOT NULL", value_unit="share",
-            meaning=f"Decisions that went to the {candidate}, as a share of all decisions "
-            "of the same segment.",
+            meaning=f"Decisions that went to the {candidate}, as a share of all decisions of the "
+            "same segment that picked one.",
         ),
         Metric(
             name="candidate_count", label="Candidates", unit="candidate", finalizer="count",

@@ -36,6 +36,17 @@ RULES = (
     Rule(("decisions",),
          "SELECT request_id FROM decisions GROUP BY 1 HAVING min(attempt) > 1",
          "requests have no first attempt, so request metrics leave them out; log attempt 1"),
+    Rule(("decisions",),
+         "SELECT request_id FROM decisions WHERE attempt = 1 GROUP BY 1 HAVING count(*) > 1",
+         "requests have several first attempts, so they count more than once; number the attempts"),
+    Rule(("candidates", "decisions"),
+         "SELECT DISTINCT d.decision_id FROM candidates AS c JOIN decisions AS d "
+         "USING (decision_id) WHERE c.decided_at <> d.decided_at",
+         "decisions have candidates with another decided_at, which breakdowns do not find"),
+    Rule(("outcomes", "decisions"),
+         "SELECT DISTINCT d.decision_id FROM outcomes AS o JOIN decisions AS d USING (decision_id) "
+         "WHERE o.recorded_at < d.decided_at - INTERVAL 1 DAY",
+         "outcomes are recorded more than a day before their decision, which windows do not find"),
     Rule(("candidates", "decisions"),
          "SELECT DISTINCT decision_id FROM candidates AS c ANTI JOIN decisions AS d "
          "USING (decision_id)",

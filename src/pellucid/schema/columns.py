@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pellucid.schema.fields import Family, Field, Table
+import pyarrow as pa
+
+from pellucid.schema.arrow import arrow_type, declared_type
+from pellucid.schema.fields import ANY, Family, Field, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,22 @@ def column_rules(table: Table, names: Mapping[str, Mapping[str, str]]) -> dict[s
             column = family.prefix + name
             rules.setdefault(column, ColumnRule(column, family=family, kind=kind))
     return rules
+
+
+def with_declared(table: Table, schema: pa.Schema, names: Mapping[str, Mapping[str, str]]) -> (
+    pa.Schema
+):  # fmt: skip
+    """Return a stored schema with every column that the spec declares and nobody has logged yet."""
+    for name, rule in column_rules(table, names).items():
+        if name in schema.names:
+            continue
+        if rule.field is not None:
+            kind = arrow_type(rule.field.type)
+        else:
+            named = rule.family.type if rule.family and rule.family.type != ANY else "float64"
+            kind = declared_type(rule.kind) or arrow_type(named)
+        schema = schema.append(pa.field(name, kind))
+    return schema
 
 
 def open_family(table: Table, column: str) -> Family | None:

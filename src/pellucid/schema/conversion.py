@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _TRUE, _FALSE = {"true", "1", "yes", "t", "y"}, {"false", "0", "no", "f", "n"}
+# Beyond it neighbouring whole numbers share one float, so ids that came as floats are lost.
+_EXACT_FLOATS = 2.0**53
 _CONVERSION_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError, TypeError)
 
 
@@ -74,7 +76,8 @@ def _convert_one(value: pa.Scalar, kind: pa.DataType) -> object:
         return float(plain) if pa.types.is_floating(kind) else int(plain)
     try:
         if pa.types.is_string(kind) and isinstance(plain, float):
-            return str(int(plain)) if plain.is_integer() else None
+            is_exact = plain.is_integer() and abs(plain) < _EXACT_FLOATS
+            return str(int(plain)) if is_exact else None
         return _cast(pa.chunked_array([pa.array([value])]), kind)[0].as_py()
     except _CONVERSION_ERRORS:
         return None

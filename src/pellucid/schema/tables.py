@@ -298,9 +298,11 @@ AUDIT = Table(
 QUARANTINE = Table(
     name="quarantine",
     a_row_is="one refused row, whole, with every reason",
-    key=("source", "table", "row"),
+    key=("refusal_id",),
     time="refused_at",
     fields=(
+        Field(name="refusal_id", type="string", role="id", required=True,
+              meaning="Hash of the table, source, row number and record."),
         Field(name="refused_at", type=TIMESTAMP, role="time", required=True,
               meaning="When the row was refused."),
         Field(name="table", type="string", role="id", required=True,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,12 @@ from pellucid.schema.arrow import arrow_type, declared_type, is_text, stored_typ
 from pellucid.schema.columns import ColumnRule, column_rules, open_family
 from pellucid.schema.conversion import convert
 from pellucid.schema.fields import Field, Table
+from pellucid.schema.shape import shape_problems
 
 LONGEST_TEXT_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(minutes=10)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_UNKNOWN_NAMES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,12 @@ class Validated:
     reasons: list[list[str]]
     violations: dict[str, list[int]]
 
-    def summary(self, *, first_row: int = 0) -> list[str]:
-        """Return a line for each kind of violation, with its count and first rows."""
-        lines = []
-        for reason, rows in sorted(self.violations.items(), key=lambda item: -len(item[1])):
-            shown = ", ".join(str(row + first_row) for row in rows[:3])
-            more = ", ..." if len(rows) > 3 else ""
-            noun = "row" if len(rows) == 1 else "rows"
-            lines.append(f"{len(rows):,} {noun} ({shown}{more}): {reason}")
-        return lines
+    @classmethod
+    def all_refused(cls, rows: pa.Table, reasons: Sequence[str]) -> Validated:
+        """Return a batch of which every row is refused for the same reasons."""
+        places = np.arange(rows.num_rows)
+        every = {reason: places.tolist() for reason in reasons}
+        return cls(rows.slice(0, 0), rows, places, [list(reasons)] * rows.num_rows, every)
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def validate(
         stored then. All such problems are in the one error.
     """
     rules = column_rules(table, names)
-    problems = _shape_problems(table, rows, rules)
+    problems = shape_problems(table, rows, rules)
     if problems:
         raise DataError(f"{table.name} from {where}", problems)
     findings = _Findings(rows.num_rows)
@@ -117,61 +117,15 @@ def validate(
         if column is not None:
             stored[name] = column
             _check_values(rule, column, findings, now, names)
+    _check_together(table, stored, findings, names)
     _fill_defaults(table, stored, rows.num_rows)
     for name in table.required:
         if name in stored:
-            findings.refuse(pc.is_null(stored[name]), f"{name} is missing; it is required")
+            absent = pc.is_null(stored[name])
+            if name in rows.column_names:
+                absent = pc.and_(absent, pc.is_null(rows.column(name)))
+            findings.refuse(absent, f"{name} is missing; it is required")
     return _sorted(rows, pa.table(stored), findings)
-
-
-def _shape_problems(table: Table, rows: pa.Table, rules: Mapping[str, ColumnRule]) -> list[str]:
-    problems = []
-    for name in rows.column_names:
-        if rows.column_names.count(name) > 1:
-            problems.append(f"{name}: there are two columns of this name; drop one")
-            continue
-        if name not in rules and open_family(table, name) is None:
-            problems.append(
-                f"{name}: unknown column{did_you_mean(name, rules)} Declare it in the spec, "
-                "map it under `columns`, or prefix it with 'raw_' to keep it for reading."
-                if _takes_raw(table)
-                else f"{name}: unknown column{did_you_mean(name, rules)}"
-            )
-            continue
-        problems += _type_problem(rules.get(name), table, name, rows.schema.field(name).type)
-    for name in table.required:
-        spec = table.field(name)
-        if name not in rows.column_names and not (spec and spec.default):
-            problems.append(f"{name}: this column is required and absent")
-    return list(dict.fromkeys(problems))
-
-
-def _takes_raw(table: Table) -> bool:
-    return any(family.names == "raw" for family in table.families)
-
-
-def _type_problem(
-    rule: ColumnRule | None, table: Table, name: str, given: pa.DataType
-) -> list[str]:
-    family = rule.family if rule else open_family(table, name)
-    if family is not None:
-        if stored_type(family, given) is None:
-            return [f"{name}: {given} cannot be stored; use numbers, text or true/false"]
-        return []
-    if rule is None or rule.field is None:
-        return []
-    value = given.value_type if pa.types.is_dictionary(given) else given
-    if rule.field.type.startswith("timestamp") and pa.types.is_timestamp(value):
-        if value.tz is None:
-            return [
-                f"{name}: timestamps have no time zone, so their instant is unknown; "
-                "say which zone they are in: timezone='UTC', in the shell --timezone UTC"
-            ]
-        return []
-    wanted = arrow_type(rule.field.type)
-    if pa.types.is_nested(value) != pa.types.is_nested(wanted):
-        return [f"{name}: expected {rule.field.type}, got {given}"]
-    return []
 
 
 def _stored_column(
@@ -228,6 +182,8 @@ def _check_values(
         findings.refuse(pc.is_nan(column), f"{name} is NaN; log null for a missing score")
         findings.refuse(pc.is_inf(column), f"{name} is infinite; log a finite number")
     if pa.types.is_timestamp(kind) and rule.name != "refused_at":
+        early = pc.less(column, pa.scalar(_EPOCH, kind))
+        findings.refuse(early, f"{name} is before 1970; is its unit right?")
         late = pc.greater(column, pa.scalar(now + CLOCK_SKEW, kind))
         findings.refuse(late, f"{name} is in the future; log UTC, and check the clock")
     bounds: tuple[tuple[float | None, Any, str], ...] = (
@@ -246,12 +202,34 @@ def _check_values(
     if spec.names:
         known = tuple(names.get(spec.names, {}))
         bad = pc.invert(pc.is_in(column, value_set=pa.array(known, kind)))
-        for value in pc.unique(column.filter(bad)).drop_null().to_pylist():
+        unknown = pc.unique(column.filter(bad)).drop_null()
+        others = pc.is_in(column, value_set=unknown.slice(_MOST_UNKNOWN_NAMES))
+        findings.refuse(others, f"{name} is not declared in the spec (more such names)")
+        for value in unknown.slice(0, _MOST_UNKNOWN_NAMES).to_pylist():
             words = f"{name} '{value[:60]}' is not declared in the spec{did_you_mean(value, known)}"
             findings.refuse(pc.equal(column, value), words)
     if spec.required and is_text(kind):
         empty = pc.equal(pc.binary_length(column), 0)
         findings.refuse(empty, f"{name} is empty; it is required")
+
+
+def _check_together(
+    table: Table,
+    stored: Mapping[str, pa.ChunkedArray],
+    findings: _Findings,
+    names: Mapping[str, Mapping[str, str]],
+) -> None:
+    if table.name == "outcomes" and {"outcome", "value"} <= stored.keys():
+        yes_no = [name for name, kind in names.get("outcomes", {}).items() if kind == "yes_no"]
+        is_yes_no = pc.is_in(stored["outcome"], value_set=pa.array(yes_no, pa.string()))
+        is_odd = pc.invert(pc.is_in(stored["value"], value_set=pa.array([0.0, 1.0])))
+        is_odd = pc.and_(pc.and_(is_yes_no, is_odd), pc.is_valid(stored["value"]))
+        findings.refuse(is_odd, "value is not 0 or 1, for a yes/no outcome")
+    if table.name == "candidates" and "ineligible_reason" in stored:
+        has_reason = pc.is_valid(stored["ineligible_reason"])
+        eligible = stored.get("is_eligible")
+        both = has_reason if eligible is None else pc.and_(pc.fill_null(eligible, True), has_reason)
+        findings.refuse(both, "is_eligible is not false beside an ineligible_reason; drop one")
 
 
 def _range_words(spec: Field) -> str:

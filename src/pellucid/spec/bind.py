@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.schema.reserved import is_reserved
 from pellucid.schema.tables import CANDIDATES, DECISIONS, TABLES
 from pellucid.spec.expression import BOOLEAN, NUMBER, problems_in
-from pellucid.spec.sources import source_columns
+from pellucid.spec.sources import outcome_columns, source_columns
 from pellucid.spec.system import Metric, System
 from pellucid.windows import parse_duration
 
@@ -49,7 +50,7 @@ def declared_names(system: System) -> Mapping[str, Mapping[str, str]]:
         "candidate_dimensions": candidate_dimensions,
         "repeated_dimensions": dict.fromkeys(system.candidate.repeats, ""),
         "cutoffs": dict.fromkeys(system.cutoffs, ""),
-        "outcomes": {outcome.name: "" for outcome in system.outcomes},
+        "outcomes": {outcome.name: outcome.kind for outcome in system.outcomes},
     }
 
 
@@ -91,15 +92,29 @@ def _clashes(system: System) -> Iterator[str]:
         ("dimensions", system.dimension_names),
         ("candidate.dimensions", tuple(item.name for item in system.candidate.dimensions)),
         ("candidate.name", (system.candidate.name,)),
-        ("outcomes", tuple(outcome.name for outcome in system.outcomes)),
+        ("outcomes", tuple(name for item in system.outcomes for name in outcome_columns(item))),
     ]
     for place, names in groups:
         for name in dict.fromkeys(names):
+            if is_reserved(name):
+                yield f"{place}: '{name}' is used by pellucid's own columns; rename it"
             if name in taken:
                 yield f"{place}: '{name}' is already {taken[name]}; rename it"
             taken.setdefault(name, f"declared under {place}")
     if "model" in {layer.name for layer in system.layers}:
         yield "layers: 'model' is the stage before every layer; rename the layer"
+    if "all" in {segment.name for segment in system.segments}:
+        yield "segments: 'all' is the whole; rename the segment"
+    # Column names are compared without regard to case by the tables' format.
+    lowered = Counter(feature.name.lower() for feature in system.features)
+    for name in (name for name, count in lowered.items() if count > 1):
+        spelled = sorted({f.name for f in system.features if f.name.lower() == name})
+        if len(spelled) > 1:
+            yield f"features: {', '.join(spelled)} differ only by case; rename one"
+    rates = Counter(item.rate or f"{item.name}_rate" for item in system.outcomes)
+    for name, count in rates.items():
+        if count > 1:
+            yield f"outcomes: {count} of them have the rate '{name}'; give each its own `rate`"
 
 
 def _reference_problems(system: System) -> Iterator[str]:
@@ -107,6 +122,9 @@ def _reference_problems(system: System) -> Iterator[str]:
         if name not in system.dimension_names:
             known = did_you_mean(name, system.dimension_names)
             yield f"candidate.repeats: no dimension is called '{name}'{known}"
+    for outcome in system.outcomes:
+        if outcome.is_predicted and outcome.kind == "amount":
+            yield f"outcomes.{outcome.name}: a probability is about a yes/no outcome, not an amount"
     predicted = [outcome.name for outcome in system.outcomes if outcome.is_predicted]
     if len(predicted) > 1:
         yield f"outcomes: {', '.join(predicted)} are all marked is_predicted; at most one may be"

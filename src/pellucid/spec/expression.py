@@ -39,6 +39,7 @@ _SAME_FAMILY = (
     exp.Coalesce, exp.Least, exp.Greatest,
 )  # fmt: skip
 _CASTS = {"DOUBLE": NUMBER, "TIMESTAMPTZ": TIMESTAMP, "TIMESTAMP": TIMESTAMP}
+_LONGEST, _DEEPEST = 20_000, 200
 ALLOWED_FUNCTIONS = (
     "abs", "case", "cast(text as timestamptz)", "coalesce", "exp", "greatest", "hour", "isodow",
     "least", "ln", "lower", "sqrt", "upper",
@@ -66,6 +67,8 @@ def parse(text: str) -> exp.Expr:
         is not on the allow-list.
     """
     where = f"expression {text!r}"
+    if len(text) > _LONGEST or text.count("(") > _DEEPEST:
+        raise SpecError("expression", [f"is longer than {_LONGEST} characters, or nested too deep"])
     try:
         trees = sqlglot.parse(text, dialect="duckdb")
     except SqlglotError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from pellucid.spec.system import Metric
+from pellucid.errors import SpecError
+from pellucid.spec.system import Finalizer, Metric
 
 Fold = Literal["count", "sum", "sum_squares", "sum_products", "smallest", "largest"]
 
@@ -31,9 +32,26 @@ class Measure:
     where: str = ""
 
 
+# A null currency is a currency of its own: it must not pass for the others.
+_CURRENCY = "coalesce(currency, '?')"
+
+
 def measures_of(metric: Metric) -> dict[str, Measure]:
-    """Return the measures that a metric's finalizer needs, by the role each plays there."""
+    """Return the measures that a metric's finalizer needs, by the role each plays there.
+
+    Raises
+    ------
+    SpecError
+        If the finalizer is unknown, or what it needs is absent.
+    """
     where = metric.where
+    if metric.finalizer not in get_args(Finalizer):
+        known = ", ".join(get_args(Finalizer))
+        raise SpecError(
+            f"metric '{metric.name}'", [f"has no finalizer '{metric.finalizer}'; one of {known}"]
+        )
+    if metric.finalizer not in ("count", "share") and not metric.value:
+        raise SpecError(f"metric '{metric.name}'", [f"a {metric.finalizer} needs `value`"])
     if metric.finalizer in ("count", "share"):
         return {"n": Measure(fold="count", where=where)}
     if metric.finalizer == "rate":
@@ -69,8 +87,8 @@ def _currency(metric: Metric, where: str) -> dict[str, Measure]:
     if metric.value_unit != "money":
         return {}
     return {
-        "currency_low": Measure(fold="smallest", value="currency", where=where),
-        "currency_high": Measure(fold="largest", value="currency", where=where),
+        "currency_low": Measure(fold="smallest", value=_CURRENCY, where=where),
+        "currency_high": Measure(fold="largest", value=_CURRENCY, where=where),
     }
 
 

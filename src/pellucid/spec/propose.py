@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pellucid.errors import DataError
 from pellucid.schema.arrow import is_text
+from pellucid.schema.reserved import is_reserved
 from pellucid.schema.tables import CANDIDATES, DECISIONS
 from pellucid.spec.system import Candidate, Column, Dimension, Feature, Outcome, System
 
@@ -67,9 +68,11 @@ def propose(sample: pa.Table, *, name: str) -> Proposal:
     decisions["decided_at"] = time
     decisions["decision_id"] = _take_id(left, sample.num_rows, notes)
     request = _take(left, _REQUEST_WORDS, lambda column: not pa.types.is_floating(column.type))
-    if request:
+    if request and "attempt" in left:
         decisions["request_id"] = request
         notes.append(f"request_id: '{request}', by its name")
+    elif request:
+        notes.append(f"'{request}' looks like a request id; to map it, number the attempts too")
     outcome = _take_outcome(left, notes)
     chosen = _take(left, _CANDIDATE_WORDS, lambda column: is_text(_value_type(column)))
     if chosen:
@@ -242,12 +245,13 @@ def _feature_name(source: str) -> str:
 
 
 def _candidate_name(decisions: dict[str, str], taken: set[str]) -> str:
-    return _column_name(decisions["chosen"], taken) if "chosen" in decisions else "candidate"
+    source = decisions.get("chosen", "candidate")
+    return _column_name("candidate" if source == "chosen" else source, taken)
 
 
 def _column_name(source: str, taken: set[str]) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", source.lower()).strip("_") or "column"
     name = name if name[0].isalpha() else f"c_{name}"
-    while name in taken:
-        name = f"{name}_value"
+    while name in taken or is_reserved(name):
+        name = f"own_{name}"
     return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from pellucid.errors import UnknownNameError
 from pellucid.schema.fields import Field
 from pellucid.schema.tables import CANDIDATES, DECISIONS
@@ -63,7 +65,15 @@ def candidate_columns(system: System) -> dict[str, str]:
 
 
 def source_columns(system: System, unit: Unit) -> dict[str, str]:
-    """Return name to family of every column that a metric of this unit may use."""
+    """Return name to family of every column that a metric of this unit may use.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such unit.
+    """
+    if unit not in get_args(Unit):
+        raise UnknownNameError(kind="unit", name=unit, known=get_args(Unit))
     return candidate_columns(system) if unit == "candidate" else decision_columns(system)
 
 

@@ -68,7 +68,10 @@ class Lake:
         """Return a filesystem rooted at a folder of the system."""
         uri = self.uri(name)
         if self.is_local:
-            Path(uri).mkdir(parents=True, exist_ok=True)
+            try:
+                Path(uri).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{uri} cannot be used: {error.strerror}") from error
             return fs.SubTreeFileSystem(uri, fs.LocalFileSystem())
         from deltalake.fs import DeltaStorageHandler
 
@@ -76,7 +79,17 @@ class Lake:
 
     def has(self, table: str) -> bool:
         """Whether the table exists."""
-        return DeltaTable.is_deltatable(self.uri(table), storage_options=self.options)
+        if self.is_local and self._is_closed_to_us():
+            raise StoreError(f"{self.root} cannot be read: permission denied")
+        try:
+            return DeltaTable.is_deltatable(self.uri(table), storage_options=self.options)
+        except (DeltaError, OSError) as error:
+            first = (str(error).splitlines() or ["unreadable"])[0]
+            raise StoreError(f"{self.uri(table)} cannot be read: {first}") from error
+
+    def _is_closed_to_us(self) -> bool:
+        root = Path(self.root)
+        return root.exists() and not os.access(root, os.R_OK | os.X_OK)
 
     def open(self, table: str) -> DeltaTable | None:
         """Return the table as it is now, or None where it does not exist yet.
@@ -92,9 +105,10 @@ class Lake:
         try:
             delta = DeltaTable(self.uri(table), storage_options=self.options)
         except (DeltaError, OSError) as error:
-            raise StoreError(f"table '{table}' at {self.uri(table)} is unreadable: {error}") from (
-                error
-            )
+            first = (str(error).splitlines() or ["unreadable"])[0]
+            raise StoreError(
+                f"table '{table}' at {self.uri(table)} is unreadable: {first}; run `pellucid check`"
+            ) from error
         features = set(delta.protocol().reader_features or ())
         if features & {"deletionVectors", "columnMapping"}:
             raise StoreError(

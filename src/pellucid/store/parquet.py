@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -40,15 +41,33 @@ def write_files(lake: Lake, table: Table, rows: pa.Table) -> list[AddAction]:
         One for each file.
     """
     filesystem = lake.filesystem(table.name)
-    actions = []
-    for day, part in by_day(rows, table.time):
-        path = f"{PARTITION}={day}/{uuid.uuid4().hex}.parquet"
-        filesystem.create_dir(f"{PARTITION}={day}", recursive=True)
-        _write(filesystem, path, part)
-        actions.append(_add_action(filesystem, path, day, part, table.time))
-    if lake.is_local:
-        make_files_durable([f"{lake.uri(table.name)}/{action.path}" for action in actions])
+    actions: list[AddAction] = []
+    path = ""
+    try:
+        for day, part in by_day(rows, table.time):
+            path = f"{PARTITION}={day}/{uuid.uuid4().hex}.parquet"
+            filesystem.create_dir(f"{PARTITION}={day}", recursive=True)
+            _write(filesystem, path, part)
+            actions.append(_add_action(filesystem, path, day, part, table.time))
+        if lake.is_local:
+            make_files_durable([f"{lake.uri(table.name)}/{action.path}" for action in actions])
+    except OSError:
+        # A full disk must not stay full of halves.
+        _remove(filesystem, [path, *(action.path for action in actions)])
+        raise
     return actions
+
+
+def remove_files(lake: Lake, table: Table, actions: Sequence[AddAction]) -> None:
+    """Remove files that were written and not committed."""
+    if actions:
+        _remove(lake.filesystem(table.name), [action.path for action in actions])
+
+
+def _remove(filesystem: fs.FileSystem, paths: Sequence[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            filesystem.delete_file(path)
 
 
 def by_day(rows: pa.Table, time_column: str) -> Iterator[tuple[str, pa.Table]]:
@@ -101,6 +120,7 @@ def _write(filesystem: fs.FileSystem, path: str, rows: pa.Table) -> None:
             use_dictionary=dictionary,
             write_statistics=_statistics_columns(rows),
             row_group_size=_ROW_GROUP_ROWS,
+            write_page_checksum=True,
             store_schema=False,
         )
 

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.files import TableFiles
 from pellucid.schema.tables import TABLES
 from pellucid.store.lake import PARTITION, Lake
 from pellucid.store.parquet import read_columns
+
+_CUT = timedelta(milliseconds=1)
 
 
 def snapshot(
@@ -62,7 +65,7 @@ def snapshot(
 def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
     """Return the first and last instant of a table's time column, or None if it is empty.
 
-    Read from the commit log; no data file is opened.
+    Read from the commit log, and from a file where the log may have cut an instant.
     """
     delta = lake.open(name)
     if delta is None:
@@ -71,9 +74,22 @@ def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
     if actions.num_rows == 0:
         return None
     time = TABLES[name].time
-    lows = [item for item in actions.column(f"min.{time}").to_pylist() if item is not None]
-    highs = [item for item in actions.column(f"max.{time}").to_pylist() if item is not None]
-    return (min(lows).astimezone(UTC), max(highs).astimezone(UTC)) if lows else None
+    lows = actions.column(f"min.{time}").to_pylist()
+    highs = actions.column(f"max.{time}").to_pylist()
+    paths = actions.column("path").to_pylist()
+    first, last = min(lows), max(highs)
+    # Compaction by delta-rs cuts statistics to milliseconds, which would hide the newest records:
+    # where an end looks cut, it is read from the files that may hold it.
+    filesystem = lake.filesystem(name)
+    if first.microsecond % 1000 == 0:
+        near = [path for path, low in zip(paths, lows, strict=True) if low <= first + _CUT]
+        parts = read_columns(filesystem, near, [time])
+        first = min(pc.min(part.column(time)).as_py() for part in parts)
+    if last.microsecond % 1000 == 0:
+        near = [path for path, high in zip(paths, highs, strict=True) if high >= last - _CUT]
+        parts = read_columns(filesystem, near, [time])
+        last = max(pc.max(part.column(time)).as_py() for part in parts)
+    return first.astimezone(UTC), last.astimezone(UTC)
 
 
 def read_rows(lake: Lake, name: str, columns: Sequence[str]) -> pa.Table:

@@ -13,18 +13,19 @@ import random
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake import Field as DeltaField
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
-from pellucid.errors import ConflictError, DataError
+from pellucid.errors import ConflictError, DataError, PellucidError, StoreError
 from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.fields import Table
 from pellucid.store.duplicates import StoredKeys
 from pellucid.store.lake import PARTITION, Lake
-from pellucid.store.parquet import make_commit_durable, write_files
+from pellucid.store.parquet import make_commit_durable, remove_files, write_files
 
 _MOST_ATTEMPTS = 200
 
@@ -99,25 +100,43 @@ class Writer:
             If a column's type differs from the one stored.
         ConflictError
             If other writers commit first, again and again.
+        StoreError
+            If the store cannot be read or written; nothing of the batch is left behind.
         """
+        written: list[AddAction] = []
+        try:
+            return self._append(table, rows, key, written)
+        except (OSError, pa.ArrowException, DeltaError) as error:
+            remove_files(self._lake, table, written)
+            if isinstance(error, PellucidError):
+                raise
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise StoreError(f"table '{table.name}' cannot be written now: {first}") from error
+
+    def _append(
+        self, table: Table, rows: pa.Table, key: BatchKey | None, written: list[AddAction]
+    ) -> Receipt:
         stored_keys = self._stored.setdefault(table.name, StoredKeys(table))
         filesystem = self._lake.filesystem(table.name)
-        written: tuple[int, list[AddAction]] | None = None
         new_count = -1
         for attempt in range(_MOST_ATTEMPTS):
             delta = self._open_for(table, rows.schema)
             if key is not None and _is_committed(delta, key):
+                remove_files(self._lake, table, written)
                 return Receipt(stored=0, duplicates=0, was_committed=True)
             rows = _as_stored(table, rows, delta)
             new = stored_keys.first_seen(rows, filesystem, _paths(delta))
-            fresh = rows if new.all() else rows.filter(pa.array(new))
-            if written is None or fresh.num_rows != new_count:
+            if np.count_nonzero(new) != new_count:
+                # Another writer stored some of the rows: what was written for them is void.
+                remove_files(self._lake, table, written)
+                written.clear()
+                fresh = rows if new.all() else rows.filter(pa.array(new))
                 new_count = fresh.num_rows
-                written = (new_count, write_files(self._lake, table, fresh) if new_count else [])
-            if not written[1] and key is None:
+                written += write_files(self._lake, table, fresh) if new_count else []
+            if not written and key is None:
                 return Receipt(stored=0, duplicates=rows.num_rows, was_committed=False)
-            if self._commit(table, delta, written[1], key):
-                stored_keys.remember(action.path for action in written[1])
+            if self._commit(table, delta, written, key):
+                stored_keys.remember(action.path for action in written)
                 left_out = rows.num_rows - new_count
                 return Receipt(stored=new_count, duplicates=left_out, was_committed=False)
             time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311
@@ -142,7 +161,11 @@ class Writer:
             )
         except CommitFailedError:
             return False
+        # Committed: from here on the files are the table's, whatever else fails.
+        committed = list(actions)
+        actions.clear()
         make_commit_durable(self._lake, table, version)
+        actions += committed
         return True
 
     def _open_for(self, table: Table, schema: pa.Schema) -> DeltaTable:

@@ -185,7 +185,7 @@ def test_a_story_is_told_in_order(tmp_path: Path) -> None:
     assert text.index("What was decided about") < text.index("Who could be picked")
     assert "The model alone picks y." in text
     assert "Fees: moves the pick from y to x, by adding y −20.00 pp and x −1.00 pp." in text
-    assert "No outcome is known yet: pending, not negative." in text
+    assert "Approved: pending until 2026-06-01 14:01 UTC, not negative." in text
     assert story.chosen.candidate_id == "x"
     assert [stage.is_override for stage in story.stages] == [False, True]
     assert json.loads(json.dumps(story.to_dict(), default=str))["decision"]["decision_id"] == "d1"

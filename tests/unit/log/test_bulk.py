@@ -34,7 +34,7 @@ def log(tmp_path: Path) -> Logger:
 
 
 def opened(log: Logger) -> Observatory:
-    return Observatory(log._bulk.lake)
+    return Observatory(log._sink.bulk.lake)
 
 
 def good(count: int = 5, **columns: object) -> pa.Table:
@@ -155,7 +155,7 @@ def test_missing_ids_and_future_times_are_refused(log: Logger) -> None:
         (good(f_extra=[[1]] * 5), "f_extra: unknown column"),
         (pa.table({"decision_id": ["a"], "decided_at": pa.array([NOON.replace(tzinfo=None)])}),
          "no time zone"),
-        (good(chosen=[{"a": 1}] * 5), "chosen: expected string"),
+        (good(chosen=[{"a": 1}] * 5), "chosen: struct<a: int64> cannot be stored"),
         (good().append_column("decision_id", pa.array(list("abcde"))), "two columns of this name"),
     ],
     ids=["unknown", "absent", "feature-on-decision", "naive", "nested", "twice"],
@@ -276,18 +276,22 @@ def test_mapped_columns_and_constants(tmp_path: Path) -> None:
 
 
 def test_a_logger_by_name_needs_a_stored_spec(tmp_path: Path, log: Logger) -> None:
-    with pytest.raises(StoreError, match="no system 'nowhere'"):
-        Logger("nowhere", to=tmp_path)
-    again = Logger("bulk", to=log._bulk.lake.root)
+    nowhere = Logger("nowhere", to=tmp_path)
+    with (
+        pytest.warns(UserWarning, match="its spec is inferred from live records"),
+        pytest.raises(StoreError, match="no system 'nowhere'"),
+    ):
+        nowhere.decisions(good())
+    again = Logger("bulk", to=log._sink.bulk.lake.root)
     assert again.system == SYSTEM
-    assert open_system(log._bulk.lake.root).system == SYSTEM
+    assert open_system(log._sink.bulk.lake.root).system == SYSTEM
 
 
 def test_a_changed_spec_is_put_in_force_and_the_old_one_kept(tmp_path: Path) -> None:
-    Logger(SYSTEM, to=tmp_path)
-    Logger(SYSTEM, to=tmp_path)
+    assert Logger(SYSTEM, to=tmp_path).system == SYSTEM
+    assert Logger(SYSTEM, to=tmp_path).system == SYSTEM
     changed = System(name="bulk", dimensions=(Dimension(name="country"), Dimension(name="card")))
-    Logger(changed, to=tmp_path)
+    assert Logger(changed, to=tmp_path).system == changed
     assert open_system(tmp_path).system == changed
     lake = Lake.at(tmp_path, "bulk")
     assert Observatory(lake).records.rows("audit").num_rows == 2

@@ -43,6 +43,20 @@ def test_a_payments_table_gives_a_sound_spec() -> None:
     assert any("no time zone" in note for note in proposal.notes)
 
 
+@pytest.mark.parametrize("name", ["chosen", "value", "day", "pick_me", "n", "m1", "segment_1"])
+def test_names_that_pellucid_uses_itself_are_changed(name: str) -> None:
+    rows = payments().rename_columns(
+        ["tx_id", "created", "PSP", name, "score", "amount", "is_new", "success", "note"]
+    )
+    system = check_system(propose(rows, name="payments").system)
+    assert name not in system.dimension_names
+    rows = rows.rename_columns(
+        ["tx_id", "created", "chosen", name, "score", "amount", "is_new", "success", "note"]
+        if name != "chosen" else rows.column_names
+    )  # fmt: skip
+    check_system(propose(rows, name="payments").system)
+
+
 def test_a_table_without_a_time_or_an_id_says_so() -> None:
     with pytest.raises(DataError, match="no timestamp column"):
         propose(payments().drop_columns(["created"]), name="x")

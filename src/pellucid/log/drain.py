@@ -1,0 +1,61 @@
+"""Stores what processes that are gone left in a spool: ``python -m pellucid.log.drain``.
+
+A forked process cannot use the tables' library if its parent did, so it drains its spool through a
+process of its own. The settings come as JSON on stdin, because storage options may hold secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pellucid.log.health import Counts
+
+_MOST_BYTES = 2**40
+
+
+def drain_outside(
+    spool: Path, *, root: str, system: str, options: Mapping[str, str] | None
+) -> dict[str, int]:
+    """Store a spool's abandoned segments in a new process; return the reasons of refused rows.
+
+    Raises
+    ------
+    OSError
+        If the process could not store them; they stay in the spool.
+    """
+    settings = {"spool": str(spool), "root": root, "system": system, "options": options}
+    done = subprocess.run(
+        [sys.executable, "-m", "pellucid.log.drain"], input=json.dumps(settings), text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise OSError(f"draining outside failed: {last[:200]}")
+    return dict(json.loads(done.stdout))
+
+
+def drain(spool: Path, *, root: str, system: str, options: Mapping[str, str] | None) -> Counts:
+    """Store a spool's abandoned segments here, and return the counts."""
+    from pellucid.log.sink import Sink
+    from pellucid.log.spool import abandoned_segments
+    from pellucid.log.worker import decoded
+
+    sink, counts = Sink(system, root, options), Counts()
+    for segment in abandoned_segments(spool, most_bytes=_MOST_BYTES):
+        for frame in segment.frames():
+            _, tables = decoded(frame.payload)
+            sink.store([tables], segment.identity, frame.sequence, counts)
+        segment.close(remove=True)
+    return counts
+
+
+if __name__ == "__main__":
+    given = json.load(sys.stdin)
+    found = drain(
+        Path(given["spool"]), root=given["root"], system=given["system"], options=given["options"]
+    )
+    sys.stdout.write(json.dumps(found.refused))

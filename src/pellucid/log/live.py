@@ -1,0 +1,232 @@
+"""The live side of a logger: takes records in microseconds, never blocks, never raises."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pellucid.log.health import Counts, Health
+from pellucid.log.records import DECISION, Record
+
+if TYPE_CHECKING:
+    from pellucid.log.sink import Sink
+    from pellucid.log.worker import Item, Worker
+
+WhenFull = Literal["drop_new", "drop_oldest", "block"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """How a logger takes live records.
+
+    Attributes
+    ----------
+    most_queued : int
+        Records held in memory at most; at 5 kB a record the default is about 50 MB.
+    when_full : str
+        ``drop_new``, ``drop_oldest``, or ``block`` the caller for up to `block_seconds`; what is
+        dropped is counted.
+    block_seconds : float
+        Longest wait of a caller when `when_full` is ``block``.
+    copies : bool
+        Copy each record when it is handed over, for callers that reuse their dicts. By default
+        records are handed over by reference.
+    spool : path, optional
+        Folder for records on their way; by default below the user's state folder.
+    most_spool_bytes : int
+        Size of the spool at most; beyond it records are dropped and counted.
+    flush_seconds : float
+        How long records wait for company before they go to the tables.
+    close_seconds : float
+        How long `close` and the interpreter's exit wait for the tables. What is not there by then
+        stays in the spool, and the next logger stores it.
+    """
+
+    most_queued: int = 10_000
+    when_full: WhenFull = "drop_new"
+    block_seconds: float = 0.05
+    copies: bool = False
+    spool: Path | str | None = None
+    most_spool_bytes: int = 1024 * 1024 * 1024
+    flush_seconds: float = 2.0
+    close_seconds: float = 10.0
+
+
+class LiveLog:
+    """The queue of a logger and the worker behind it; safe in threads and after forks."""
+
+    def __init__(self, sink: Sink, settings: LiveSettings) -> None:
+        self._sink = sink
+        self.settings = settings
+        self._queue: deque[Item] = deque()
+        self._limit = settings.most_queued
+        self._start_lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._is_closed = False
+        self._drains_outside = False
+        self._logged = 0
+        self._counts = Counts()
+        _register(self)
+
+    def hand_over(self, record: Record, kind: str = DECISION) -> None:
+        """Take a record; return at once, whatever happens to it later."""
+        if self._worker is None and not self._has_started():
+            return
+        queue = self._queue
+        if len(queue) >= self._limit and not self._make_room():
+            return
+        self._logged += 1
+        queue.append((kind, copy.deepcopy(record) if self.settings.copies else record, None))
+
+    def hand_over_durably(self, record: Record, kind: str, timeout: float) -> bool:
+        """Take a record; return whether it is on disk within `timeout` seconds."""
+        from pellucid.log.worker import Ticket
+
+        if not self._has_started():
+            return False
+        if self._worker is None or (len(self._queue) >= self._limit and not self._make_room()):
+            return False
+        ticket = Ticket()
+        self._logged += 1
+        self._queue.append((kind, record, ticket))
+        self._worker.wake()
+        return ticket.settled.wait(timeout) and ticket.is_durable
+
+    def health(self) -> Health:
+        """Return the counts and the state of queue and spool."""
+        self._counts.numbers["logged"] = self._logged
+        worker = self._worker
+        if worker is None:
+            return Health(logged=self._logged, queued=len(self._queue),
+                          dropped=dict(self._counts.dropped))  # fmt: skip
+        return worker.health()
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Stop taking records and drain; return whether all of them are in the tables."""
+        self._is_closed = True
+        # Every further record finds the queue full, and is told so.
+        self._limit = 0
+        worker = self._worker
+        if worker is None:
+            return True
+        seconds = self.settings.close_seconds if timeout is None else timeout
+        return worker.close(seconds)
+
+    def after_fork(self) -> None:
+        """Start afresh in a child process: its parent logs what its parent was given."""
+        if self._worker is not None:
+            self._worker.abandon()
+        # The tables' library stops a process that is the fork of one in which it ran.
+        self._drains_outside = self._drains_outside or "deltalake" in sys.modules
+        self._queue = deque()
+        self._start_lock = threading.Lock()
+        self._worker = None
+        self._logged = 0
+        self._counts = Counts()
+
+    def _has_started(self) -> bool:
+        try:
+            self._start()
+        except Exception as error:  # noqa: BLE001 - the caller's work goes on without its log
+            self._counts.error(f"logging could not start: {type(error).__name__}")
+        if self._worker is None:
+            self._counts.drop("logger closed" if self._is_closed else "logging could not start")
+        return self._worker is not None
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._worker is not None or self._is_closed:
+                return
+            from pellucid.log.worker import Worker, WorkerSettings
+
+            settings = WorkerSettings(
+                spool=spool_folder(self.settings.spool, self._sink.name),
+                most_spool_bytes=self.settings.most_spool_bytes,
+                flush_seconds=self.settings.flush_seconds,
+            )
+            worker = Worker(
+                self._queue, settings=settings, sink=self._sink, counts=self._counts,
+                drains_outside=self._drains_outside,
+            )  # fmt: skip
+            worker.start()
+            self._worker = worker
+
+    def _make_room(self) -> bool:
+        if self._is_closed:
+            self._counts.drop("logger closed")
+            return False
+        if self._worker is not None:
+            self._worker.wake()
+        if self.settings.when_full == "drop_oldest":
+            try:
+                _, _, ticket = self._queue.popleft()
+            except IndexError:
+                return True
+            if ticket is not None:
+                ticket.settled.set()
+            self._counts.drop("queue full")
+            return True
+        if self.settings.when_full == "block":
+            deadline = time.monotonic() + self.settings.block_seconds
+            while time.monotonic() < deadline:
+                time.sleep(0.001)
+                if len(self._queue) < self._limit:
+                    return True
+        self._counts.drop("queue full")
+        return False
+
+
+def spool_folder(given: Path | str | None, name: str) -> Path:
+    """Return the folder of a system's spool."""
+    if given is not None:
+        return Path(given)
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "pellucid" / "spool" / name
+
+
+_open: weakref.WeakSet[LiveLog] = weakref.WeakSet()
+_previous_sigterm: Any = None
+
+
+def _register(log: LiveLog) -> None:
+    if not _open:
+        _drain_on_sigterm()
+    _open.add(log)
+
+
+def _after_fork_in_child() -> None:
+    for log in list(_open):
+        log.after_fork()
+
+
+def _close_all() -> None:
+    for log in list(_open):
+        log.close()
+
+
+def _drain_on_sigterm() -> None:
+    # A service with a handler of its own exits in its own way, and atexit drains. Without one,
+    # SIGTERM would end the process at once.
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the protocol of handlers
+    _close_all()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_after_fork_in_child)

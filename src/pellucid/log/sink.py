@@ -1,0 +1,101 @@
+"""Where live records end: redacted, and stored in the tables exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pellucid.log.columns import joined, to_arrow
+from pellucid.log.health import Counts
+from pellucid.log.records import Columns, Shape
+
+if TYPE_CHECKING:
+    from pellucid.log.bulk import BulkLog
+    from pellucid.spec.system import System
+
+_ORDER = ("decisions", "candidates", "outcomes")
+
+
+class Sink:
+    """The tables of one system, opened on first use: the store may be away when a service starts.
+
+    Parameters
+    ----------
+    system : System or str
+        A spec to put in force, or the name of a stored one; where none is stored, it is inferred.
+    root : str
+        Root of the lake.
+    options : mapping, optional
+        Storage options.
+    """
+
+    def __init__(self, system: System | str, root: str, options: Mapping[str, str] | None) -> None:
+        self.system, self.root, self.options = system, root, options
+        self._bulk: BulkLog | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the system."""
+        return self.system if isinstance(self.system, str) else self.system.name
+
+    @property
+    def bulk(self) -> BulkLog:
+        """The bulk side.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be reached.
+        """
+        if self._bulk is None:
+            from pellucid.log.bulk import BulkLog
+
+            self._bulk = BulkLog.open_or_infer(self.system, self.root, self.options)
+        return self._bulk
+
+    @property
+    def shape(self) -> Shape:
+        """What the spec says about live records; the default where it cannot be read yet."""
+        system = self.system
+        if isinstance(system, str):
+            try:
+                system = self.bulk.system
+            except OSError:
+                return Shape()
+        return Shape(
+            scale=system.policy_scale,
+            repeats=system.candidate.repeats,
+            candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
+        )
+
+    def store(
+        self, batches: list[dict[str, Columns]], source: str, sequence: int, counts: Counts
+    ) -> None:
+        """Store column batches under a key, each row once.
+
+        Raises
+        ------
+        StoreError
+            If the tables cannot be written now; the same call may be made again.
+        """
+        from pellucid.store.writer import BatchKey
+
+        tables = joined(batches)
+        if self.bulk.is_inferred:
+            self._widen(tables)
+        key = BatchKey(source, sequence)
+        for name in _ORDER:
+            if name in tables:
+                refused = self.bulk.store_live(name, to_arrow(tables[name]), key)
+                counts.refuse(refused)
+                for reason in refused:
+                    counts.error(reason)
+
+    def _widen(self, tables: dict[str, Columns]) -> None:
+        from pellucid.log.infer import widened
+        from pellucid.store.specs import save_system
+
+        system = widened(self.bulk.system, tables)
+        if system != self.bulk.system:
+            save_system(self.bulk.lake, system)
+            self._bulk = self.bulk.under(system)

@@ -1,0 +1,323 @@
+"""The background of a live logger: queue to spool to tables, on two threads."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid.log.columns import decode_tables, encode_tables
+from pellucid.log.drain import drain_outside
+from pellucid.log.health import Counts, Health
+from pellucid.log.records import Batch, Columns, Record, make_batch
+from pellucid.log.sink import Sink
+from pellucid.log.spool import Segment, SpoolFullError, abandoned_segments, new_segment
+
+
+class Ticket:
+    """What a caller who waits for the disk is told."""
+
+    __slots__ = ("is_durable", "settled")
+
+    def __init__(self) -> None:
+        self.settled = threading.Event()
+        self.is_durable = False
+
+
+Item = tuple[str, Record, Ticket | None]
+_POLL_SECONDS = 0.05
+_BATCH_RECORDS = 1000
+_ROTATE_BYTES = 8 * 1024 * 1024
+_FLUSH_BYTES = 16 * 1024 * 1024
+_LONGEST_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How the background works.
+
+    Attributes
+    ----------
+    spool : Path
+        Folder of this system's spool.
+    most_spool_bytes : int
+        Beyond this size records are dropped and counted.
+    flush_seconds : float
+        How long records wait for company before they go to the tables.
+    """
+
+    spool: Path
+    most_spool_bytes: int
+    flush_seconds: float
+
+
+class Worker:
+    """Drains a queue: records to column batches to the spool, and from there to the tables.
+
+    Parameters
+    ----------
+    queue : deque
+        Callers append to it; the spooling thread pops.
+    sink : Sink
+        Stores column batches exactly once.
+    drains_outside : bool
+        Whether the tables' library cannot be used in this process, a fork of one that used it.
+    """
+
+    def __init__(
+        self,
+        queue: deque[Item],
+        *,
+        settings: WorkerSettings,
+        sink: Sink,
+        counts: Counts,
+        drains_outside: bool,
+    ) -> None:
+        self._queue = queue
+        self._settings = settings
+        self._sink = sink
+        self._drains_outside = drains_outside
+        self.counts = counts
+        self._lock = threading.Lock()
+        self._active: Segment | None = None
+        self._full: deque[Segment] = deque()
+        self._flushed_to = 0
+        self._flushed_at = 0
+        self._pending_records = 0
+        self._handed_on = 0
+        self._oldest: float | None = None
+        self._closing = threading.Event()
+        self._spooled_all = threading.Event()
+        self._wake = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._spool_forever, name="pellucid-spool", daemon=True),
+            threading.Thread(target=self._flush_forever, name="pellucid-flush", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Spool what is queued now, not at the next turn."""
+        self._wake.set()
+
+    def close(self, timeout: float) -> bool:
+        """Drain the queue to the spool and the spool to the tables; return whether it was done.
+
+        What is not stored in time stays in the spool, and the next logger takes it over.
+        """
+        deadline = time.monotonic() + timeout
+        self._closing.set()
+        self._wake.set()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def abandon(self) -> None:
+        """Let go of files that belong to the parent process, after a fork."""
+        for segment in [*([self._active] if self._active else []), *self._full]:
+            segment.close(remove=False)
+
+    def health(self) -> Health:
+        """Return the counts and the state of queue and spool."""
+        counts = self.counts
+        with self._lock:
+            segments = [*([self._active] if self._active else []), *self._full]
+            size = sum(segment.size for segment in segments)
+            oldest = self._oldest
+        return Health(
+            logged=counts.numbers["logged"], queued=len(self._queue),
+            spooled=counts.numbers["spooled"], stored=counts.numbers["stored"],
+            dropped=dict(counts.dropped),
+            refused=dict(counts.refused), redacted=dict(counts.redacted),
+            lag_seconds=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
+            spool_bytes=size, recovered=counts.numbers["recovered"],
+            damaged_bytes=counts.numbers["damaged_bytes"], errors=tuple(counts.errors),
+        )  # fmt: skip
+
+    def _spool_forever(self) -> None:
+        while True:
+            is_closing = self._closing.is_set()
+            while self._queue:
+                self._spool_some()
+            if is_closing:
+                break
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
+        self._spooled_all.set()
+
+    def _spool_some(self) -> None:
+        items: list[Item] = []
+        while self._queue and len(items) < _BATCH_RECORDS:
+            items.append(self._queue.popleft())
+        try:
+            batch = self._prepared(items)
+            if batch.records and self._append(batch):
+                for place, (_, _, ticket) in enumerate(items):
+                    if ticket is not None:
+                        ticket.is_durable = place not in batch.refused_places
+        except Exception as error:  # noqa: BLE001 - nothing may end the thread; it is counted
+            self.counts.drop(f"spooling failed ({type(error).__name__})", len(items))
+            self.counts.error(f"spooling failed: {type(error).__name__}")
+        finally:
+            for _, _, ticket in items:
+                if ticket is not None:
+                    ticket.settled.set()
+
+    def _prepared(self, items: list[Item]) -> Batch:
+        batch = make_batch(((kind, record) for kind, record, _ in items), self._sink.shape)
+        if batch.refused:
+            self.counts.refuse(batch.refused)
+            for error in batch.errors:
+                self.counts.error(error)
+        return batch
+
+    def _append(self, batch: Batch) -> bool:
+        payload = encode_tables({"records": batch.records, "tables": batch.tables})  # type: ignore[dict-item]
+        try:
+            with self._lock:
+                self._segment(len(payload)).append(payload)
+                self._oldest = self._oldest or time.monotonic()
+                self._pending_records += batch.records
+        except SpoolFullError:
+            self.counts.drop("spool full", batch.records)
+        except OSError as error:
+            self.counts.drop(f"disk ({error.strerror})", batch.records)
+            self.counts.error(f"spool: {error.strerror}")
+        else:
+            self.counts.add("spooled", batch.records)
+            return True
+        return False
+
+    def _segment(self, size: int) -> Segment:
+        held = sum(segment.size for segment in self._full)
+        if self._active is not None and self._active.size + size > _ROTATE_BYTES:
+            self._full.append(self._active)
+            held += self._active.size
+            self._active = None
+        room = self._settings.most_spool_bytes - held
+        if self._active is None:
+            self._active = new_segment(self._settings.spool, most_bytes=room)
+        self._active.most_bytes = room
+        return self._active
+
+    def _flush_forever(self) -> None:
+        if not self._drains_outside:
+            self._take_over()
+        failures = 0
+        while True:
+            is_last = self._spooled_all.is_set()
+            try:
+                while self._flush_outside() if self._drains_outside else self._flush_some():
+                    failures = 0
+            except Exception as error:  # noqa: BLE001 - the store may be away for hours
+                failures += 1
+                self.counts.error(f"store: {type(error).__name__}: {_first_line(error)}")
+                if is_last:
+                    break
+                wait = min(_LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(failures, 12))
+                self._spooled_all.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311
+                continue
+            if is_last:
+                break
+            self._spooled_all.wait(self._settings.flush_seconds)
+        self._release()
+
+    def _take_over(self) -> None:
+        try:
+            self._settings.spool.mkdir(parents=True, exist_ok=True)
+            found = abandoned_segments(
+                self._settings.spool, most_bytes=self._settings.most_spool_bytes
+            )
+        except OSError as error:
+            self.counts.error(f"spool: {error.strerror}")
+            return
+        for segment in found:
+            self.counts.add("damaged_bytes", segment.torn_bytes)
+            records = sum(decoded(frame.payload)[0] for frame in segment.frames())
+            self.counts.add("recovered", records)
+        with self._lock:
+            self._full.extendleft(found)
+
+    def _flush_some(self) -> bool:
+        """Store one portion of the oldest segment; return whether there was anything."""
+        with self._lock:
+            segment = self._full[0] if self._full else self._active
+            is_done = segment is not None and segment is not self._active
+        if segment is None:
+            return False
+        frames, size = [], 0
+        for frame in segment.frames(self._flushed_at):
+            frames.append(frame)
+            size += len(frame.payload)
+            if size >= _FLUSH_BYTES:
+                break
+        if frames:
+            found = [decoded(frame.payload) for frame in frames]
+            last = frames[-1]
+            batches = [tables for _, tables in found]
+            self._sink.store(batches, segment.identity, last.sequence, self.counts)
+            self._flushed_at = last.end
+            self._count_stored(segment, sum(records for records, _ in found))
+            return True
+        if is_done:
+            with self._lock:
+                self._full.popleft()
+            segment.close(remove=True)
+            self._flushed_at = 0
+            return True
+        return False
+
+    def _flush_outside(self) -> bool:
+        with self._lock:
+            segments = [*self._full, *([self._active] if self._active else [])]
+            self._full.clear()
+            self._active = None
+            records, self._pending_records = self._pending_records, 0
+        for segment in segments:
+            segment.close(remove=segment.size == 0)
+        self._handed_on += records
+        if not self._handed_on:
+            return False
+        sink = self._sink
+        refused = drain_outside(
+            self._settings.spool, root=sink.root, system=sink.name, options=sink.options
+        )
+        self.counts.refuse(Counter(refused))
+        self.counts.add("stored", self._handed_on)
+        self._handed_on = 0
+        self._oldest = None
+        return True
+
+    def _count_stored(self, segment: Segment, records: int) -> None:
+        self.counts.add("stored", records)
+        with self._lock:
+            self._pending_records -= records
+            is_empty = self._flushed_at >= segment.size and not self._full
+            self._oldest = None if is_empty else time.monotonic()
+            if segment is self._active and self._flushed_at >= segment.size:
+                segment.empty()
+                self._flushed_at = 0
+
+    def _release(self) -> None:
+        with self._lock:
+            segments = [*self._full, *([self._active] if self._active else [])]
+            for segment in segments:
+                segment.close(remove=segment.size == 0)
+            self._full.clear()
+            self._active = None
+
+
+def decoded(payload: bytes) -> tuple[int, dict[str, Columns]]:
+    """Return how many records a spooled payload holds, and their column batches."""
+    whole = decode_tables(payload)
+    return whole["records"], whole["tables"]  # type: ignore[return-value]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0][:200]
