@@ -9,7 +9,6 @@ from approval_model import log_loss, rank_quality
 from observed_answers import AS_OF, LAST_WEEKS, Finding, Systems, amounts, breakdowns, whole
 from routing_records import VALUE_OF_SUCCESS_EUR
 
-from pellucid.explain.telling import tell
 from pellucid.figures import numbers
 
 _OTHER_VALUES_EUR = (10.0, 20.0, 30.0, VALUE_OF_SUCCESS_EUR, 60.0, 100.0)
@@ -181,7 +180,7 @@ def one_decision(systems: Systems) -> list[str]:
         ("decisions",), LAST_WEEKS,
     ).to_pylist()[0]  # fmt: skip
     routing = systems.routing
-    told = tell(routing.explain(found["decision_id"]), routing.system)
+    told = routing.explain(found["decision_id"]).told
     return [f"{title}: {' '.join(sentences)}" for title, sentences in told]
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         UnsupportedError,
     )  # fmt: skip
     from pellucid.log.client import Logger
+    from pellucid.log.live import LiveSettings
+    from pellucid.log.redact import Redaction
     from pellucid.monitor.answer import Answer
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
@@ -55,6 +57,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "open": ("pellucid.observatory", "open_system"),
     "Answer": ("pellucid.monitor.answer", "Answer"),
     "Observatory": ("pellucid.observatory", "Observatory"),
+    "LiveSettings": ("pellucid.log.live", "LiveSettings"),
+    "Redaction": ("pellucid.log.redact", "Redaction"),
     "Window": ("pellucid.windows", "Window"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},
     **{name: ("pellucid.spec.system", name) for name in _SPEC},
@@ -72,12 +76,14 @@ __all__ = [
     "ExplainError",
     "Feature",
     "Layer",
+    "LiveSettings",
     "Logger",
     "Metric",
     "MissingExtraError",
     "Observatory",
     "Outcome",
     "PellucidError",
+    "Redaction",
     "Segment",
     "SpecError",
     "StoreError",

@@ -96,7 +96,7 @@ def test_killed_at_random_moments_and_run_again_stores_every_row_once(files) -> 
 @pytest.mark.slow
 def test_four_processes_at_once_lose_nothing_and_store_shared_rows_once(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    Logger(SYSTEM, to=lake)
+    assert Logger(SYSTEM, to=lake).system == SYSTEM
     script = f"""
 import sys
 from datetime import datetime

@@ -244,7 +244,7 @@ class TestRealRecords:
         """Training, scores and ids are the same on each run."""
         again = example.records.log_everything(DATA, lake)
         assert len(again.reports) == len(systems.logged.reports)
-        assert all("already stored" in line for line in again.reports)
+        assert all("left out (the same key is stored" in line for line in again.reports)
         assert not any(re.search(r"\d stored", line) for line in again.reports)
 
     def test_one_decision_is_told(self, example: Example, systems: Any) -> None:

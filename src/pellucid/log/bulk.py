@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections import Counter
@@ -16,6 +17,7 @@ from pellucid.errors import DataError, UnknownNameError
 from pellucid.log.bulk_report import BulkReport
 from pellucid.log.preparation import undeclared_as_raw, under_record_names, with_zone
 from pellucid.log.quarantine import quarantined
+from pellucid.log.redact import Redactor
 from pellucid.log.sources import Source, open_source
 from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.fields import Table
@@ -47,6 +49,7 @@ class BulkLog:
     lake: Lake
     writer: Writer
     is_inferred: bool = False
+    redactor: Redactor | None = None
 
     @classmethod
     def open(
@@ -54,14 +57,15 @@ class BulkLog:
         system: System | str,
         root: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None,
+        redactor: Redactor | None = None,
     ) -> BulkLog:
         """Open a lake for logging; a spec that is given is put in force."""
         name = system if isinstance(system, str) else system.name
         lake = Lake.at(root, name, storage_options)
         if isinstance(system, str):
-            return cls(load_system(lake), lake, Writer(lake))
+            return cls(load_system(lake), lake, Writer(lake), redactor=redactor)
         save_system(lake, system)
-        return cls(system, lake, Writer(lake))
+        return cls(system, lake, Writer(lake), redactor=redactor)
 
     @classmethod
     def open_or_infer(
@@ -69,18 +73,17 @@ class BulkLog:
         system: System | str,
         root: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None,
+        redactor: Redactor | None = None,
     ) -> BulkLog:
         """Open a lake; where it holds no spec of that name, begin to infer one."""
         if isinstance(system, str):
             lake = Lake.at(root, system, storage_options)
             if not lake.has(AUDIT.name):
-                warnings.warn(
-                    f"no system '{system}' is stored at {lake.root}: its spec is inferred from "
-                    "live records. Write one (`pellucid init`), above all for labels' maturity.",
-                    stacklevel=2,
+                _warn_of_inference(system, lake)
+                return cls(
+                    System(name=system), lake, Writer(lake), is_inferred=True, redactor=redactor
                 )
-                return cls(System(name=system), lake, Writer(lake), is_inferred=True)
-        return cls.open(system, root, storage_options)
+        return cls.open(system, root, storage_options, redactor)
 
     def under(self, system: System) -> BulkLog:
         """Return the same under another spec."""
@@ -120,6 +123,8 @@ class BulkLog:
         table = LOGGED[name]
         source = open_source(frame, batch_id=batch_id)
         report = BulkReport(name, source.name)
+        if self.redactor is not None:
+            self.redactor.counts.clear()
         with tqdm(total=source.row_count, unit=" rows", unit_scale=True, desc=f"{name:<10}",
                   disable=not progress) as bar:  # fmt: skip
             for sequence, rows in enumerate(source.chunks(), 1):
@@ -127,7 +132,9 @@ class BulkLog:
                 bar.update(rows.num_rows)
         for line in source.refused_lines():
             report.refused += 1
-            report.note(line, 1)
+            report.note(self.redactor.text(line) if self.redactor else line, 1)
+        if self.redactor is not None:
+            report.redacted = dict(self.redactor.counts)
         return report
 
     def _log_chunk(
@@ -141,6 +148,10 @@ class BulkLog:
             return
         mapped, report.ignored = under_record_names(self.system, table, rows)
         mapped = with_zone(table, mapped, timezone, source.name)
+        has_twins = len(set(mapped.column_names)) < mapped.num_columns
+        if self.redactor is not None and not has_twins:
+            # Before anything looks at a value: an error or a quarantined row must not hold it.
+            mapped = self.redactor.arrow(table.name, mapped)
         self._store(table, source, mapped, report, key)
 
     def _batch_key(self, source: Source, sequence: int, timezone: str | None) -> BatchKey:
@@ -176,3 +187,13 @@ class BulkLog:
         rows = quarantined(table, source.name, checked, first_row)
         own = None if key is None else BatchKey(f"{key.source}:{table.name}", key.sequence)
         self.writer.append(QUARANTINE, rows, key=own)
+
+
+def _warn_of_inference(system: str, lake: Lake) -> None:
+    # Where warnings are errors, one in the background must not cost a record.
+    with contextlib.suppress(UserWarning):
+        warnings.warn(
+            f"no system '{system}' is stored at {lake.root}: its spec is inferred from live "
+            "records. Write one (`pellucid init`), above all for labels' maturity.",
+            stacklevel=4,
+        )

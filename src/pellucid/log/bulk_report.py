@@ -32,6 +32,8 @@ class BulkReport:
         For each kind of violation its count and first row numbers in the source.
     ignored : tuple of str
         Columns of the source that the spec neither maps nor declares; they were not stored.
+    redacted : dict of (str, str) to int
+        Values masked, by kind and column.
     """
 
     table: str
@@ -43,6 +45,7 @@ class BulkReport:
     committed_before: int = 0
     violations: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    redacted: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def count(self, checked: Validated, first_row: int) -> None:
         """Count a batch's refused rows."""
@@ -69,6 +72,10 @@ class BulkReport:
         lines = [f"{self.table} from {self.source}: {self.read:,} rows read; {shown}"]
         if self.ignored:
             lines.append(f"  not mapped by the spec, so not stored: {', '.join(self.ignored)}")
+        for (kind, column), count in sorted(self.redacted.items()):
+            what = "look like card numbers, left: the column holds ids" if kind == "suspected" \
+                else f"redacted ({kind})"  # fmt: skip
+            lines.append(f"  {column}: {count:,} values {what}")
         return lines + [f"  {line}" for line in self.violation_lines()]
 
     def violation_lines(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pellucid.log.decision import Decision
@@ -15,7 +16,15 @@ from pellucid.log.sink import Sink
 if TYPE_CHECKING:
     from pellucid.log.bulk import BulkReport
     from pellucid.log.health import Health
+    from pellucid.log.redact import Redaction, Redactor
     from pellucid.spec.system import System
+
+
+def _redactor(redaction: Redaction | None, key: bytes | None) -> Redactor:
+    # Imported late: a service that starts should not wait for it.
+    from pellucid.log.redact import Redaction, Redactor
+
+    return Redactor(redaction or Redaction(), key)
 
 
 class Logger:
@@ -42,11 +51,18 @@ class Logger:
         Options for the object store.
     live : LiveSettings, optional
         How live records are taken: queue, spool, what to do when full.
+    redaction : Redaction, optional
+        What to drop or to replace by a keyed hash before anything is written. Card numbers, CVVs,
+        IBANs, e-mail addresses and phone numbers are found and masked without being declared.
+    redaction_key : bytes, optional
+        Key of the hashes, at least 16 bytes; never stored.
 
     Raises
     ------
     SpecError
         If the spec is not sound.
+    DataError
+        If a redaction asks for hashes without a key.
 
     Examples
     --------
@@ -67,12 +83,18 @@ class Logger:
         to: str | os.PathLike[str],
         storage_options: Mapping[str, str] | None = None,
         live: LiveSettings | None = None,
+        redaction: Redaction | None = None,
+        redaction_key: bytes | None = None,
     ) -> None:
         if not isinstance(system, str):
             from pellucid.spec.bind import check_system
 
             check_system(system)
-        self._sink = Sink(system, os.fspath(to), storage_options)
+        make_redactor = partial(_redactor, redaction, redaction_key)
+        if redaction is not None:
+            # Now, and not in the background: a declaration that cannot be kept must be told.
+            make_redactor()
+        self._sink = Sink(system, os.fspath(to), storage_options, make_redactor)
         self._live = LiveLog(self._sink, live or LiveSettings())
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pellucid.log.columns import joined, to_arrow
@@ -11,6 +12,7 @@ from pellucid.log.records import Columns, Shape
 
 if TYPE_CHECKING:
     from pellucid.log.bulk import BulkLog
+    from pellucid.log.redact import Redactor
     from pellucid.spec.system import System
 
 _ORDER = ("decisions", "candidates", "outcomes")
@@ -27,10 +29,21 @@ class Sink:
         Root of the lake.
     options : mapping, optional
         Storage options.
+    make_redactor : callable, optional
+        Makes a redactor; live and bulk logging have one each, since they run in threads of their
+        own. None where everything that comes is clean already.
     """
 
-    def __init__(self, system: System | str, root: str, options: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        system: System | str,
+        root: str,
+        options: Mapping[str, str] | None,
+        make_redactor: Callable[[], Redactor] | None = None,
+    ) -> None:
         self.system, self.root, self.options = system, root, options
+        self._make_redactor = make_redactor
+        self._redactor: Redactor | None = None
         self._bulk: BulkLog | None = None
 
     @property
@@ -50,7 +63,8 @@ class Sink:
         if self._bulk is None:
             from pellucid.log.bulk import BulkLog
 
-            self._bulk = BulkLog.open_or_infer(self.system, self.root, self.options)
+            redactor = self._make_redactor() if self._make_redactor else None
+            self._bulk = BulkLog.open_or_infer(self.system, self.root, self.options, redactor)
         return self._bulk
 
     @property
@@ -67,6 +81,21 @@ class Sink:
             repeats=system.candidate.repeats,
             candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
         )
+
+    def redact(self, tables: dict[str, Columns], counts: Counts) -> dict[str, Columns]:
+        """Return column batches fit for disk, and count what was masked."""
+        if self._make_redactor is None:
+            return tables
+        if self._redactor is None:
+            self._redactor = self._make_redactor()
+        before = Counter(self._redactor.counts)
+        clean = {name: self._redactor.columns(name, columns) for name, columns in tables.items()}
+        found = {
+            f"{kind}: {column}": count - before[kind, column]
+            for (kind, column), count in self._redactor.counts.items()
+        }
+        counts.redact(Counter({name: count for name, count in found.items() if count}))
+        return clean
 
     def store(
         self, batches: list[dict[str, Columns]], source: str, sequence: int, counts: Counts

@@ -175,6 +175,7 @@ class Worker:
             self.counts.refuse(batch.refused)
             for error in batch.errors:
                 self.counts.error(error)
+        batch.tables = self._sink.redact(batch.tables, self.counts)
         return batch
 
     def _append(self, batch: Batch) -> bool:

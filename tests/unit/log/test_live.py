@@ -32,7 +32,9 @@ def log(tmp_path: Path) -> Logger:
 
 
 def settings(folder: Path, **changes) -> LiveSettings:
-    return LiveSettings(spool=folder / "spool", flush_seconds=0.05, **changes)
+    # Patient, for machines that do much else.
+    patience = {"flush_seconds": 0.05, "close_seconds": 60.0}
+    return LiveSettings(spool=folder / "spool", **{**patience, **changes})
 
 
 def decide(log: Logger, name: str, **fields) -> None:
