@@ -24,6 +24,13 @@ _SUSPECT = (
     r'[\s"]*c(?:id|sc)\b'
 )
 
+_DIGEST = (
+    "^(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|"
+    "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})$"
+)
+_DIGEST_LENGTHS = (32, 36, 40, 64)
+_SAMPLE = 2048
+
 
 def redact_rows(redactor: Redactor, table: str, rows: pa.Table) -> pa.Table:
     """Return rows with nothing in them that must not be written; see `Redactor.columns`."""
@@ -124,13 +131,28 @@ class _Columns:
             return places
         return places[passed] if choice == "passing" else places[:0]
 
-    def _texts(self, chunk: pa.Array) -> pa.Array:
+    def _suspects(self, texts: pa.Array) -> np.ndarray:
+        if _are_digests(texts.slice(0, _SAMPLE)) and _are_digests(texts):
+            return np.zeros(len(texts), dtype=bool)
         suspect = pc.or_(
-            pc.match_substring_regex(chunk, _SUSPECT), pc.invert(pc.string_is_ascii(chunk))
+            pc.match_substring_regex(texts, _SUSPECT), pc.invert(pc.string_is_ascii(texts))
         )
         if self.redactor.reads_keys:
-            suspect = pc.or_(suspect, pc.match_substring(chunk, "{"))
-        hits = _as_mask(chunk.is_valid() if self.naming.is_phone else suspect)
+            suspect = pc.or_(suspect, pc.match_substring(texts, "{"))
+        hits = _as_mask(suspect)
+        if hits.any():
+            # Digits inside a digest or UUID are no number; ids are often such.
+            hits &= ~_as_mask(pc.match_substring_regex(texts, _DIGEST))
+        return hits
+
+    def _texts(self, chunk: pa.Array) -> pa.Array:
+        if self.naming.is_phone:
+            hits = _as_mask(chunk.is_valid())
+        elif _repeats(chunk) and not self._suspects(chunk.dictionary_encode().dictionary).any():
+            # A few names, many times over: each was looked at once.
+            return chunk
+        else:
+            hits = self._suspects(chunk)
         if not hits.any():
             return chunk
         plain = hits & _as_mask(pc.match_substring_regex(chunk, _NUMBER))
@@ -149,6 +171,19 @@ class _Columns:
         values = chunk.take(pa.array(places)).to_pylist()
         redacted = self.redactor.column(self.table, self.path, values)
         return chunk if redacted is values else _replaced(chunk, places, redacted)
+
+
+def _are_digests(texts: pa.Array) -> bool:
+    # Of one length first: most columns of text fail there, at once.
+    lengths = pc.min_max(pc.binary_length(texts))
+    if lengths["min"] != lengths["max"] or lengths["min"].as_py() not in _DIGEST_LENGTHS:
+        return False
+    return bool(pc.all(pc.match_substring_regex(texts, _DIGEST)).as_py())
+
+
+def _repeats(chunk: pa.Array) -> bool:
+    sample = chunk.slice(0, _SAMPLE)
+    return len(sample) == _SAMPLE and pc.count_distinct(sample).as_py() < _SAMPLE // 8
 
 
 def _whole(chunk: pa.Array) -> np.ndarray:
