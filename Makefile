@@ -32,8 +32,9 @@ check: $(VENV)/.dev  ## Lint, format, types, import contracts
 bench: $(VENV)/.dev  ## Run the benchmarks, or one: make bench ONLY=query
 	$(BIN)/python benchmarks/run.py $(ONLY)
 
-docs: $(VENV)/.dev  ## Write the generated reference pages anew
+docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py
+	$(BIN)/python scripts/write_benchmarks.py
 
 clean:
 	rm -rf $(VENV) demo-lake pellucid-report.html

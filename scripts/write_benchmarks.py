@@ -1,0 +1,43 @@
+"""Writes docs/benchmarks.md from the results that `make bench` left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TITLES = {
+    "bulk_log": "Bulk logging against `pyarrow.parquet.write_table` of the same rows",
+    "query": "Ten metrics by three dimensions over ten million decisions",
+    "memory": "Peak memory of logging a file of 5 GB",
+    "import": "What a service pays to import the logger",
+    "install": "What the core installs",
+}
+
+
+def main() -> None:
+    parts = [
+        "# Benchmarks", "",
+        "Medians of CPU seconds (user and system) over rounds in which both sides take turns, on two "
+        "shared cores; each figure comes from `make bench` (`benchmarks/README.md` says how), and this "
+        "page from `scripts/write_benchmarks.py`. A goal that is missed says so.",
+    ]  # fmt: skip
+    for name, title in TITLES.items():
+        path = ROOT / "benchmarks" / "results" / f"{name}.jsonl"
+        if not path.is_file():
+            continue
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        parts += ["", f"## {title}", "", "| case | unit | pellucid | other | ratio | goal | met |",
+                  "|---|---|---|---|---|---|---|"]  # fmt: skip
+        parts += [_line(row) for row in rows]
+    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts) + "\n")
+
+
+def _line(row: dict[str, object]) -> str:
+    met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+    cells = [row["case"], row["unit"], row["ours"], row["other"], row["ratio"], row["goal"], met]
+    return "| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
