@@ -18,9 +18,9 @@ TITLES = {
 def main() -> None:
     parts = [
         "# Benchmarks", "",
-        "Medians of CPU seconds (user and system) over rounds in which both sides take turns, on two "
-        "shared cores; each figure comes from `make bench` (`benchmarks/README.md` says how), and this "
-        "page from `scripts/write_benchmarks.py`. A goal that is missed says so.",
+        "Medians of CPU seconds (user and system) over rounds in which both sides take turns, on "
+        "two shared cores; each figure comes from `make bench` (`benchmarks/README.md` says how), "
+        "and this page from `make docs`. A goal that is missed says so.",
     ]  # fmt: skip
     for name, title in TITLES.items():
         path = ROOT / "benchmarks" / "results" / f"{name}.jsonl"

@@ -30,42 +30,48 @@ SELECT
     EPOCH_US(decided_at) - 0
   ) // 86400000000 * 86400000000 + 0 AS BIGINT) AS "bucket",
   COUNT(*) AS m0,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     NOT (
       "is_eligible"
     ) IS NULL
-  )) AS m1,
-  COUNT_IF((
+  )), 0) AS m1,
+  COALESCE(COUNT_IF((
     "is_eligible"
-  )) AS m2,
-  COUNT_IF(
-    (
+  )), 0) AS m2,
+  COALESCE(
+    COUNT_IF(
       (
-        "is_eligible"
-      ) AND (
-        NOT (
-          "is_chosen"
-        ) IS NULL
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "is_chosen"
+          ) IS NULL
+        )
       )
-    )
+    ),
+    0
   ) AS m3,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     (
       "is_eligible"
     ) AND (
       "is_chosen"
     )
-  )) AS m4,
-  COUNT_IF(
-    (
+  )), 0) AS m4,
+  COALESCE(
+    COUNT_IF(
       (
-        "is_eligible"
-      ) AND (
-        NOT (
-          "raw_score"
-        ) IS NULL
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "raw_score"
+          ) IS NULL
+        )
       )
-    )
+    ),
+    0
   ) AS m5,
   CAST(SUM(
     CASE

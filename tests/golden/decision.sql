@@ -40,67 +40,79 @@ SELECT
     "amount_minor" > 5000
   ), FALSE) AS "segment_0",
   COUNT(*) AS m0,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     NOT "chosen" IS NULL
-  )) AS m1,
-  COUNT_IF(
-    (
+  )), 0) AS m1,
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature" AND NOT "approved" IS NULL
+        (
+          "approved_mature" AND NOT "approved" IS NULL
+        )
+        AND (
+          NOT (
+            "approved" >= 1
+          ) IS NULL
+        )
       )
-      AND (
-        NOT (
-          "approved" >= 1
-        ) IS NULL
-      )
-    )
+    ),
+    0
   ) AS m2,
-  COUNT_IF(
-    (
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature" AND NOT "approved" IS NULL
-      ) AND (
-        "approved" >= 1
+        (
+          "approved_mature" AND NOT "approved" IS NULL
+        ) AND (
+          "approved" >= 1
+        )
       )
-    )
+    ),
+    0
   ) AS m3,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     NOT (
       NOT "approved_mature"
     ) IS NULL
-  )) AS m4,
-  COUNT_IF((
+  )), 0) AS m4,
+  COALESCE(COUNT_IF((
     NOT "approved_mature"
-  )) AS m5,
-  COUNT_IF(
-    (
+  )), 0) AS m5,
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature"
-      ) AND (
-        NOT (
-          "approved" IS NULL
-        ) IS NULL
+        (
+          "approved_mature"
+        ) AND (
+          NOT (
+            "approved" IS NULL
+          ) IS NULL
+        )
       )
-    )
+    ),
+    0
   ) AS m6,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     (
       "approved_mature"
     ) AND (
       "approved" IS NULL
     )
-  )) AS m7,
-  COUNT_IF(
-    (
+  )), 0) AS m7,
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature" AND NOT "approved" IS NULL
+        (
+          "approved_mature" AND NOT "approved" IS NULL
+        )
+        AND (
+          NOT (
+            "chosen_probability"
+          ) IS NULL
+        )
       )
-      AND (
-        NOT (
-          "chosen_probability"
-        ) IS NULL
-      )
-    )
+    ),
+    0
   ) AS m8,
   CAST(SUM(
     CASE

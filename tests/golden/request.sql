@@ -115,11 +115,11 @@ SELECT
     "amount_minor" > 5000
   ), FALSE) AS "segment_0",
   COUNT(*) AS m0,
-  COUNT_IF((
+  COALESCE(COUNT_IF((
     NOT (
       "amount_minor"
     ) IS NULL
-  )) AS m1,
+  )), 0) AS m1,
   CAST(SUM(
     CASE WHEN (
       NOT (
@@ -169,58 +169,73 @@ SELECT
       )
     END
   ) AS DOUBLE) AS m5,
-  COUNT_IF(
-    (
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature" AND NOT "approved" IS NULL
+        (
+          "approved_mature" AND NOT "approved" IS NULL
+        )
+        AND (
+          NOT (
+            "approved" >= 1
+          ) IS NULL
+        )
       )
-      AND (
-        NOT (
-          "approved" >= 1
-        ) IS NULL
-      )
-    )
+    ),
+    0
   ) AS m6,
-  COUNT_IF(
-    (
+  COALESCE(
+    COUNT_IF(
       (
-        "approved_mature" AND NOT "approved" IS NULL
-      ) AND (
-        "approved" >= 1
+        (
+          "approved_mature" AND NOT "approved" IS NULL
+        ) AND (
+          "approved" >= 1
+        )
       )
-    )
+    ),
+    0
   ) AS m7,
-  COUNT_IF(
-    (
+  COALESCE(
+    COUNT_IF(
       (
-        "chargeback_mature" AND NOT "chargeback" IS NULL
+        (
+          "chargeback_mature" AND NOT "chargeback" IS NULL
+        )
+        AND (
+          NOT (
+            "chargeback" >= 1
+          ) IS NULL
+        )
       )
-      AND (
-        NOT (
+    ),
+    0
+  ) AS m8,
+  COALESCE(
+    COUNT_IF(
+      (
+        (
+          "chargeback_mature" AND NOT "chargeback" IS NULL
+        )
+        AND (
           "chargeback" >= 1
+        )
+      )
+    ),
+    0
+  ) AS m9,
+  COALESCE(
+    COUNT_IF((
+      (
+        "fee_mature"
+      ) AND (
+        NOT (
+          "fee"
         ) IS NULL
       )
-    )
-  ) AS m8,
-  COUNT_IF(
-    (
-      (
-        "chargeback_mature" AND NOT "chargeback" IS NULL
-      )
-      AND (
-        "chargeback" >= 1
-      )
-    )
-  ) AS m9,
-  COUNT_IF((
-    (
-      "fee_mature"
-    ) AND (
-      NOT (
-        "fee"
-      ) IS NULL
-    )
-  )) AS m10,
+    )),
+    0
+  ) AS m10,
   CAST(SUM(
     CASE
       WHEN (

@@ -65,7 +65,9 @@ def _keys(scan: Scan) -> list[tuple[str, str]]:
 
 def _fold(measure: Measure) -> str:
     if measure.fold == "count":
-        return f"count_if({_snippet(measure.where)})" if measure.where else "count(*)"
+        if not measure.where:
+            return "count(*)"
+        return f"coalesce(count_if({_snippet(measure.where)}), 0)"
     value = _snippet(measure.value)
     if measure.fold == "sum_products":
         value = f"CAST({value} AS DOUBLE) * ({_snippet(measure.per)})"
@@ -95,13 +97,15 @@ def _portable(node: exp.Expr) -> exp.Expr:
         micros = _micros(node.this)
         return _parsed(f"CAST(({micros} // {_DAY_US} + 3) % 7 + 1 AS BIGINT)")
     if isinstance(node, exp.Div):
-        left, right = (side.sql(dialect="duckdb") for side in (node.this, node.expression))
+        left, right = (
+            side.transform(_portable).sql(dialect="duckdb") for side in (node.this, node.expression)
+        )
         return _parsed(f"CAST({left} AS DOUBLE) / nullif({right}, 0)")
     return node
 
 
 def _micros(node: exp.Expr) -> str:
-    return f"epoch_us({node.sql(dialect='duckdb')})"
+    return f"epoch_us({node.transform(_portable).sql(dialect='duckdb')})"
 
 
 def _parsed(sql: str) -> exp.Expr:

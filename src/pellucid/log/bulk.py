@@ -100,7 +100,9 @@ class BulkLog:
         except DataError as error:
             # A batch that can never be stored must not hold up those behind it.
             refused = Validated.all_refused(rows, error.violations)
-            self._quarantine(table, source, refused, 0, key)
+            # Under a key of its own: rows refused one by one may be in quarantine already.
+            every = BatchKey(f"{key.source}:all", key.sequence)
+            self._quarantine(table, source, refused, 0, every)
             report.count(refused, 0)
             self.writer.append(table, fixed_schema(table).empty_table(), key=key)
         return Counter({reason: count for reason, (count, _) in report.violations.items()})

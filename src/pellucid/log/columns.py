@@ -57,9 +57,9 @@ def to_arrow(columns: Columns) -> pa.Table:
 def _array(name: str, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
-    if name in _TIMES:
-        return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
     try:
+        if name in _TIMES:
+            return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         pass

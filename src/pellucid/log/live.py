@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,8 +85,16 @@ class LiveLog:
         queue = self._queue
         if len(queue) >= self._limit and not self._make_room():
             return
+        if self.settings.copies:
+            try:
+                record = copy.deepcopy(record)
+            except Exception as error:  # noqa: BLE001 - it costs only itself
+                self._counts.refuse(
+                    Counter({f"{kind}: cannot be copied ({type(error).__name__})": 1})
+                )
+                return
         self._logged += 1
-        queue.append((kind, copy.deepcopy(record) if self.settings.copies else record, None))
+        queue.append((kind, record, None))
 
     def hand_over_durably(self, record: Record, kind: str, timeout: float) -> bool:
         """Take a record; return whether it is on disk within `timeout` seconds."""
@@ -120,7 +128,13 @@ class LiveLog:
         if worker is None:
             return True
         seconds = self.settings.close_seconds if timeout is None else timeout
-        return worker.close(seconds)
+        is_drained = worker.close(seconds)
+        left = len(self._queue)
+        if left and is_drained:
+            # Taken by a caller that raced with the end of the spooling thread.
+            self._queue.clear()
+            self._counts.drop("logger closed", left)
+        return is_drained and not left
 
     def after_fork(self) -> None:
         """Start afresh in a child process: its parent logs what its parent was given."""
@@ -128,6 +142,7 @@ class LiveLog:
             self._worker.abandon()
         # The tables' library stops a process that is the fork of one in which it ran.
         self._drains_outside = self._drains_outside or "deltalake" in sys.modules
+        self._sink.is_forked = self._drains_outside
         self._queue = deque()
         self._start_lock = threading.Lock()
         self._worker = None
@@ -160,6 +175,10 @@ class LiveLog:
             )  # fmt: skip
             worker.start()
             self._worker = worker
+            multiprocessing = sys.modules.get("multiprocessing.util")
+            if multiprocessing is not None:
+                # Its children leave without running what atexit registered.
+                multiprocessing.Finalize(None, _close_all, exitpriority=10)
 
     def _make_room(self) -> bool:
         if self._is_closed:
@@ -223,7 +242,10 @@ def _drain_on_sigterm() -> None:
 
 
 def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the protocol of handlers
-    _close_all()
+    # On a thread of its own: the interrupted one may hold a lock that closing needs.
+    closing = threading.Thread(target=_close_all)
+    closing.start()
+    closing.join()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

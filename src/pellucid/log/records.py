@@ -116,7 +116,7 @@ def make_batch(records: Iterable[tuple[str, Record]], shape: Shape) -> Batch:
         except RefusedError as refusal:
             _refuse(batch, place, kind, refusal.reason)
             continue
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a record is, it costs no other one
             _refuse(batch, place, kind, f"malformed ({type(error).__name__})")
             continue
         batch.records += 1
@@ -155,7 +155,7 @@ def _read_decision(record: Record, shape: Shape) -> _Found:
     layers = record.get("layers") or ()
     picks, terms = _replay(record, candidates, layers, shape.scale)
     chosen = record.get("chosen")
-    if chosen is None and layers:
+    if chosen is None and picks:
         chosen = picks[-1]
     dims = record.get("dims") or {}
     picked = next((item for item in candidates if item["id"] == chosen), None)
@@ -177,6 +177,7 @@ def _read_decision(record: Record, shape: Shape) -> _Found:
         *score, *counts, *dims.values(), *raw.values(), *cutoffs.values(), *picks,
         *(own.get(name) for name in shape.candidate_dimensions),
     )  # fmt: skip
+    _check_names(names)
     repeated = tuple(dims.get(name) for name in shape.repeats)
     found: _Found = [(("decisions", names), row)]
     found += [
@@ -202,6 +203,7 @@ def _candidate(
         *_CANDIDATE_FIELDS, *map("f_".__add__, features), *dims,
         *(f"layer_{layer}" for layer in terms), *repeats,
     )  # fmt: skip
+    _check_names(names)
     row = (
         identity, at, name, item.get("is_eligible", True), item.get("ineligible_reason"),
         item.get("raw_score"), item.get("probability"), name == chosen, item.get("propensity"),
@@ -263,6 +265,13 @@ def _check_keys(record: Record, known: frozenset[str]) -> None:
         # A key may be anything, a card number too: only its count is told.
         extra = len(record.keys() - known)
         raise RefusedError(f"{extra} unknown keys; known: {', '.join(sorted(known))}")
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise RefusedError("a name is given twice, or is that of a fixed field")
+    if not all(isinstance(name, str) for name in names):
+        raise RefusedError("a name is not text")
 
 
 def _text_id(record: Record, name: str) -> str:

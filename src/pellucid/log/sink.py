@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from pellucid.errors import SpecError
 from pellucid.log.columns import joined, to_arrow
 from pellucid.log.health import Counts
 from pellucid.log.records import Columns, Shape
@@ -45,6 +46,7 @@ class Sink:
         self._make_redactor = make_redactor
         self._redactor: Redactor | None = None
         self._bulk: BulkLog | None = None
+        self.is_forked = False
 
     @property
     def name(self) -> str:
@@ -72,6 +74,8 @@ class Sink:
         """What the spec says about live records; the default where it cannot be read yet."""
         system = self.system
         if isinstance(system, str):
+            if self._bulk is None and self.is_forked:
+                return Shape()
             try:
                 system = self.bulk.system
             except OSError:
@@ -113,18 +117,26 @@ class Sink:
         if self.bulk.is_inferred:
             self._widen(tables)
         key = BatchKey(source, sequence)
+        refused: Counter[str] = Counter()
         for name in _ORDER:
             if name in tables:
-                refused = self.bulk.store_live(name, to_arrow(tables[name]), key)
-                counts.refuse(refused)
-                for reason in refused:
-                    counts.error(reason)
+                refused += self.bulk.store_live(name, to_arrow(tables[name]), key)
+        # Only now: a table that fails has all of them stored, and so counted, again.
+        counts.refuse(refused)
+        for reason in refused:
+            counts.error(reason)
 
     def _widen(self, tables: dict[str, Columns]) -> None:
         from pellucid.log.infer import widened
-        from pellucid.store.specs import save_system
+        from pellucid.store.specs import load_system, save_system
 
-        system = widened(self.bulk.system, tables)
-        if system != self.bulk.system:
-            save_system(self.bulk.lake, system)
-            self._bulk = self.bulk.under(system)
+        lake = self.bulk.lake
+        # From the stored spec: another process may have widened it meanwhile.
+        known = load_system(lake) if lake.has("audit") else self.bulk.system
+        system = widened(known, tables)
+        try:
+            save_system(lake, system)
+        except SpecError:
+            # A name that cannot be a column is kept as a raw input instead.
+            system = known
+        self._bulk = self.bulk.under(system)

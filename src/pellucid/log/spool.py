@@ -67,7 +67,9 @@ class Segment:
         self.path = path
         self.identity = path.stem
         self.most_bytes = most_bytes
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = os.open(
+            path, os.O_RDWR | (0 if path.suffix == _SUFFIX else os.O_CREAT) | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -119,6 +121,19 @@ class Segment:
             offset += _HEADER.size + length
             yield Frame(sequence, payload, offset)
 
+    def is_on_disk(self) -> bool:
+        """Whether the file is still under its name, and not removed by its last owner."""
+        try:
+            return os.fstat(self._handle).st_ino == self.path.stat().st_ino
+        except FileNotFoundError:
+            return False
+
+    def set_rest_aside(self, offset: int) -> int:
+        """Keep what cannot be read from an offset on beside the segment; return its bytes."""
+        rest = os.pread(self._handle, self.size - offset, offset)
+        self.path.with_suffix(f".{uuid.uuid4().hex[:8]}.damaged").write_bytes(rest)
+        return len(rest)
+
     def empty(self) -> None:
         """Forget every frame; sequences go on growing."""
         os.ftruncate(self._handle, 0)
@@ -152,7 +167,12 @@ def new_segment(folder: Path, *, most_bytes: int) -> Segment:
         If the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    segment = Segment(folder / f"{uuid.uuid4().hex}{_SUFFIX}", most_bytes=most_bytes)
+    name = uuid.uuid4().hex
+    # Locked under a name that nobody takes over, and only then given its own.
+    segment = Segment(folder / f"{name}.new", most_bytes=most_bytes)
+    final = folder / f"{name}{_SUFFIX}"
+    segment.path.rename(final)
+    segment.path = final
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -166,9 +186,14 @@ def abandoned_segments(folder: Path, *, most_bytes: int) -> list[Segment]:
     found = []
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
-            found.append(Segment(path, most_bytes=most_bytes))
-        except BlockingIOError:
+            segment = Segment(path, most_bytes=most_bytes)
+        except OSError:
+            # Another process owns it, or has just removed it, or the disk refuses: not ours now.
             continue
+        if segment.is_on_disk():
+            found.append(segment)
+        else:
+            segment.close(remove=False)
     return found
 
 

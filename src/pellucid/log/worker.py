@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from pellucid.log.drain import drain_outside
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import Batch, Columns, Record, make_batch
 from pellucid.log.sink import Sink
-from pellucid.log.spool import Segment, SpoolFullError, abandoned_segments, new_segment
+from pellucid.log.spool import Frame, Segment, SpoolFullError, abandoned_segments, new_segment
 
 
 class Ticket:
@@ -90,6 +91,8 @@ class Worker:
         self._handed_on = 0
         self._oldest: float | None = None
         self._closing = threading.Event()
+        self._deadline = 0.0
+        self._is_drained = False
         self._spooled_all = threading.Event()
         self._wake = threading.Event()
         self._threads = [
@@ -111,12 +114,11 @@ class Worker:
 
         What is not stored in time stays in the spool, and the next logger takes it over.
         """
-        deadline = time.monotonic() + timeout
+        self._deadline = time.monotonic() + timeout
         self._closing.set()
-        self._wake.set()
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+            thread.join(max(0.0, self._deadline - time.monotonic()) + 0.1)
+        return self._is_drained and not any(thread.is_alive() for thread in self._threads)
 
     def abandon(self) -> None:
         """Let go of files that belong to the parent process, after a fork."""
@@ -153,21 +155,32 @@ class Worker:
 
     def _spool_some(self) -> None:
         items: list[Item] = []
-        while self._queue and len(items) < _BATCH_RECORDS:
-            items.append(self._queue.popleft())
+        while len(items) < _BATCH_RECORDS:
+            try:
+                items.append(self._queue.popleft())
+            except IndexError:
+                break
+        if items:
+            self._spool_items(items)
+
+    def _spool_items(self, items: list[Item]) -> None:
         try:
             batch = self._prepared(items)
             if batch.records and self._append(batch):
                 for place, (_, _, ticket) in enumerate(items):
                     if ticket is not None:
                         ticket.is_durable = place not in batch.refused_places
-        except Exception as error:  # noqa: BLE001 - nothing may end the thread; it is counted
-            self.counts.drop(f"spooling failed ({type(error).__name__})", len(items))
+        except BaseException as error:  # noqa: BLE001 - nothing may end the thread; it is counted
+            if len(items) > 1:
+                # One of them is to blame: apart, the others are taken.
+                for item in items:
+                    self._spool_items([item])
+                return
+            self.counts.drop(f"spooling failed ({type(error).__name__})")
             self.counts.error(f"spooling failed: {type(error).__name__}")
-        finally:
-            for _, _, ticket in items:
-                if ticket is not None:
-                    ticket.settled.set()
+        for _, _, ticket in items:
+            if ticket is not None:
+                ticket.settled.set()
 
     def _prepared(self, items: list[Item]) -> Batch:
         batch = make_batch(((kind, record) for kind, record, _ in items), self._sink.shape)
@@ -216,15 +229,20 @@ class Worker:
             try:
                 while self._flush_outside() if self._drains_outside else self._flush_some():
                     failures = 0
-            except Exception as error:  # noqa: BLE001 - the store may be away for hours
+            except BaseException as error:  # noqa: BLE001 - the store may be away for hours
                 failures += 1
                 self.counts.error(f"store: {type(error).__name__}: {_first_line(error)}")
-                if is_last:
+                if is_last and time.monotonic() > self._deadline:
                     break
                 wait = min(_LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(failures, 12))
-                self._spooled_all.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311
+                wait *= random.uniform(0.5, 1.0)  # noqa: S311
+                if is_last:
+                    time.sleep(min(wait, max(0.0, self._deadline - time.monotonic()) + 0.01))
+                else:
+                    self._spooled_all.wait(wait)
                 continue
             if is_last:
+                self._is_drained = True
                 break
             self._spooled_all.wait(self._settings.flush_seconds)
         self._release()
@@ -240,8 +258,9 @@ class Worker:
             return
         for segment in found:
             self.counts.add("damaged_bytes", segment.torn_bytes)
-            records = sum(decoded(frame.payload)[0] for frame in segment.frames())
-            self.counts.add("recovered", records)
+            for frame in segment.frames():
+                with contextlib.suppress(Exception):
+                    self.counts.add("recovered", decoded(frame.payload)[0])
         with self._lock:
             self._full.extendleft(found)
 
@@ -259,20 +278,42 @@ class Worker:
             if size >= _FLUSH_BYTES:
                 break
         if frames:
-            found = [decoded(frame.payload) for frame in frames]
-            last = frames[-1]
-            batches = [tables for _, tables in found]
-            self._sink.store(batches, segment.identity, last.sequence, self.counts)
-            self._flushed_at = last.end
-            self._count_stored(segment, sum(records for records, _ in found))
+            records = self._store_frames(segment, frames)
+            self._flushed_at = frames[-1].end
+            self._count_stored(segment, records)
             return True
         if is_done:
+            if self._flushed_at < segment.size:
+                # It does not read back: acknowledged, and harmed on the disk since.
+                self.counts.add("damaged_bytes", segment.set_rest_aside(self._flushed_at))
             with self._lock:
                 self._full.popleft()
+                if not self._full and not (self._active and self._active.size):
+                    self._oldest = None
             segment.close(remove=True)
             self._flushed_at = 0
             return True
         return False
+
+    def _store_frames(self, segment: Segment, frames: list[Frame]) -> int:
+        last = frames[-1].sequence
+        try:
+            found = [decoded(frame.payload) for frame in frames]
+            batches = [tables for _, tables in found]
+            self._sink.store(batches, segment.identity, last, self.counts)
+        except OSError:
+            # The store is away, or says so: all of it is tried again.
+            raise
+        except Exception as error:  # noqa: BLE001 - it is kept, counted and told
+            if len(frames) > 1:
+                return sum(self._store_frames(segment, [frame]) for frame in frames)
+            # It can never be stored, and must not hold up those behind it.
+            path = segment.path.with_suffix(f".{last}.unstored")
+            path.write_bytes(frames[0].payload)
+            self.counts.refuse(Counter({f"batch set aside ({type(error).__name__})": 1}))
+            self.counts.error(f"a batch was set aside: {type(error).__name__}")
+            return 0
+        return sum(records for records, _ in found)
 
     def _flush_outside(self) -> bool:
         with self._lock:

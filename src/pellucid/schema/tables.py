@@ -119,7 +119,7 @@ OUTCOMES = Table(
     fields=(
         _DECISION_ID,
         Field(name="candidate_id", type="string", role="id",
-              meaning="The candidate it is about; null means the chosen one."),
+              meaning="The chosen candidate, for reading; `pellucid check` reports any other."),
         Field(name="outcome", type="string", role="id", required=True, names="outcomes",
               meaning="Name of the outcome, as declared in the spec."),
         Field(name="value", type="float64", role="score", required=True,

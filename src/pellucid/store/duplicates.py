@@ -119,10 +119,14 @@ class StoredKeys:
         shared = np.flatnonzero(_is_among(keys, twice))
         seen: set[tuple[object, ...]] = set()
         repeats = []
-        for index, values in zip(shared, _values(rows.take(shared), self._table.key), strict=True):
-            if values in seen:
+        suspects = rows.take(shared)
+        days = days_of(suspects, self._table.time).tolist()
+        for index, day, values in zip(
+            shared, days, _values(suspects, self._table.key), strict=True
+        ):
+            if (day, *values) in seen:
                 repeats.append(int(index))
-            seen.add(values)
+            seen.add((day, *values))
         return repeats
 
 

@@ -74,6 +74,8 @@ def compact(lake: Lake, *, keep: timedelta = KEEP_REPLACED) -> list[Compaction]:
                 retention_hours=round(keep / timedelta(hours=1)), dry_run=False,
                 enforce_retention_duration=False,
             )  # fmt: skip
+            lake_table = lake.open(name) or delta
+            lake_table.create_checkpoint()
             aside = _set_orphans_aside(lake, name, keep)
             done.append(Compaction(name, len(before), len(delta.file_uris()), len(deleted), aside))
             break

@@ -89,18 +89,27 @@ def days_of(rows: pa.Table, time_column: str) -> np.ndarray:
     return np.floor_divide(micros, 86_400_000_000)
 
 
-def make_commit_durable(lake: Lake, table: Table, version: int) -> None:
-    """Flush the log entry of a commit to disk; object stores are durable once they answer.
+def make_commit_durable(lake: Lake, table: Table, version: int, *, since: int = 0) -> None:
+    """Flush a commit and all before it to disk; object stores are durable once they answer.
 
     Neither delta-rs nor pyarrow calls fsync, so without this a power cut could take back a commit
-    that was acknowledged.
+    that was acknowledged, or one below it.
+
+    Parameters
+    ----------
+    since : int, default 0
+        First version that may not be on disk yet.
     """
     if not lake.is_local:
         return
     log = Path(lake.uri(table.name)) / "_delta_log"
-    _fsync(log / f"{version:020d}.json")
-    _fsync(log)
-    _fsync(log.parent)
+    for number in range(since, version + 1):
+        entry = log / f"{number:020d}.json"
+        # Old entries are cleaned up once a checkpoint holds them.
+        if entry.exists():
+            _fsync(entry)
+    for folder in (log, log.parent, log.parent.parent, log.parent.parent.parent):
+        _fsync(folder)
 
 
 def make_files_durable(paths: Sequence[str]) -> None:

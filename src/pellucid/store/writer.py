@@ -18,7 +18,12 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake import Field as DeltaField
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, CommitProperties, Transaction
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    Transaction,
+)
 
 from pellucid.errors import ConflictError, DataError, PellucidError, StoreError
 from pellucid.schema.arrow import fixed_schema
@@ -28,6 +33,7 @@ from pellucid.store.lake import PARTITION, Lake
 from pellucid.store.parquet import make_commit_durable, remove_files, write_files
 
 _MOST_ATTEMPTS = 200
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Writer:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._stored: dict[str, StoredKeys] = {}
+        self._durable_to: dict[str, int] = {}
 
     def is_committed(self, table: Table, key: BatchKey) -> bool:
         """Whether the batch is in the table."""
@@ -107,7 +114,7 @@ class Writer:
         try:
             return self._append(table, rows, key, written)
         except (OSError, pa.ArrowException, DeltaError) as error:
-            remove_files(self._lake, table, written)
+            _discard(self._lake, table, written)
             if isinstance(error, PellucidError):
                 raise
             first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -121,14 +128,18 @@ class Writer:
         new_count = -1
         for attempt in range(_MOST_ATTEMPTS):
             delta = self._open_for(table, rows.schema)
+            if written and _holds(delta, written):
+                # Our own commit landed, though its acknowledgement was lost.
+                self._make_durable(table, delta.version())
+                return self._done(stored_keys, written, rows, new_count)
             if key is not None and _is_committed(delta, key):
-                remove_files(self._lake, table, written)
+                _discard(self._lake, table, written)
                 return Receipt(stored=0, duplicates=0, was_committed=True)
             rows = _as_stored(table, rows, delta)
             new = stored_keys.first_seen(rows, filesystem, _paths(delta))
             if np.count_nonzero(new) != new_count:
                 # Another writer stored some of the rows: what was written for them is void.
-                remove_files(self._lake, table, written)
+                _discard(self._lake, table, written)
                 written.clear()
                 fresh = rows if new.all() else rows.filter(pa.array(new))
                 new_count = fresh.num_rows
@@ -136,14 +147,19 @@ class Writer:
             if not written and key is None:
                 return Receipt(stored=0, duplicates=rows.num_rows, was_committed=False)
             if self._commit(table, delta, written, key):
-                stored_keys.remember(action.path for action in written)
-                left_out = rows.num_rows - new_count
-                return Receipt(stored=new_count, duplicates=left_out, was_committed=False)
+                return self._done(stored_keys, written, rows, new_count)
             time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311
         raise ConflictError(
             f"table '{table.name}': {_MOST_ATTEMPTS} commits lost to other writers; "
             "use fewer writers or larger batches"
         )
+
+    def _done(
+        self, stored_keys: StoredKeys, written: list[AddAction], rows: pa.Table, new_count: int
+    ) -> Receipt:
+        stored_keys.remember(action.path for action in written)
+        left_out = rows.num_rows - new_count
+        return Receipt(stored=new_count, duplicates=left_out, was_committed=False)
 
     def _commit(
         self, table: Table, delta: DeltaTable, actions: list[AddAction], key: BatchKey | None
@@ -158,15 +174,18 @@ class Writer:
                 schema=delta.schema(),
                 partition_by=[PARTITION],
                 commit_properties=properties,
+                # A checkpoint that fails would fail a commit that has landed: `compact` makes them.
+                post_commithook_properties=_NO_HOOKS,
             )
         except CommitFailedError:
             return False
-        # Committed: from here on the files are the table's, whatever else fails.
-        committed = list(actions)
-        actions.clear()
-        make_commit_durable(self._lake, table, version)
-        actions += committed
+        self._make_durable(table, version)
         return True
+
+    def _make_durable(self, table: Table, version: int) -> None:
+        since = self._durable_to.get(table.name, -1) + 1
+        make_commit_durable(self._lake, table, version, since=since)
+        self._durable_to[table.name] = version
 
     def _open_for(self, table: Table, schema: pa.Schema) -> DeltaTable:
         delta = self._lake.open(table.name)
@@ -190,6 +209,23 @@ class Writer:
                 time.sleep(random.uniform(0, 0.05))  # noqa: S311
             delta = self._lake.open(table.name) or delta
         raise ConflictError(f"table '{table.name}': new columns lost to other writers")
+
+
+def _holds(delta: DeltaTable, written: list[AddAction]) -> bool:
+    return {action.path for action in written} <= set(_paths(delta))
+
+
+def _discard(lake: Lake, table: Table, written: list[AddAction]) -> None:
+    """Remove files that no commit refers to; where that cannot be known, leave them."""
+    if not written or not lake.is_local:
+        # On an object store a late answer may still commit them.
+        return
+    try:
+        delta = lake.open(table.name)
+        committed = set(_paths(delta)) if delta is not None else set()
+    except (OSError, DeltaError, pa.ArrowException):
+        return
+    remove_files(lake, table, [action for action in written if action.path not in committed])
 
 
 def _is_committed(delta: DeltaTable, key: BatchKey) -> bool:
