@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pellucid.monitor.answer import Answer
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
+    from pellucid.spec.codec import read_spec
     from pellucid.spec.system import (
         Candidate,
         Column,
@@ -60,6 +61,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "LiveSettings": ("pellucid.log.live", "LiveSettings"),
     "Redaction": ("pellucid.log.redact", "Redaction"),
     "Window": ("pellucid.windows", "Window"),
+    "read_spec": ("pellucid.spec.codec", "read_spec"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},
     **{name: ("pellucid.spec.system", name) for name in _SPEC},
 }
@@ -92,6 +94,7 @@ __all__ = [
     "UnsupportedError",
     "Window",
     "open",
+    "read_spec",
 ]
 
 

@@ -168,14 +168,10 @@ def _add_log(commands: _Commands) -> None:
 
 def _log(options: argparse.Namespace) -> int:
     from pellucid.log.client import Logger
-    from pellucid.spec.codec import from_yaml
+    from pellucid.spec.codec import read_spec
 
-    system = options.system
-    if system.endswith((".yaml", ".yml")):
-        path = Path(system)
-        if not path.is_file():
-            raise SpecError(f"--system {system}", ["there is no such file"])
-        system = from_yaml(path.read_text(), where=path.name)
+    is_file = options.system.endswith((".yaml", ".yml"))
+    system = read_spec(options.system) if is_file else options.system
     log = Logger(system, to=options.lake)
     report = log.table(
         options.table, options.file, timezone=options.timezone, progress=sys.stderr.isatty()

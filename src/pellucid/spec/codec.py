@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
@@ -82,6 +84,24 @@ def from_yaml(text: str, *, where: str = "system spec") -> System:
     if repeated:
         raise SpecError(where, repeated)
     return decode(raw, where=where)
+
+
+def read_spec(path: str | os.PathLike[str]) -> System:
+    """Read a system spec from a YAML file.
+
+    Raises
+    ------
+    SpecError
+        If there is no such file, or it does not hold a system.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"'{file.name}'", [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"'{file.name}'", ["is not UTF-8; convert it first"]) from error
+    return from_yaml(text, where=file.name)
 
 
 def fingerprint(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from pellucid.errors import SpecError
 from pellucid.spec.bind import check_system
-from pellucid.spec.codec import encode, fingerprint, from_yaml, to_yaml
+from pellucid.spec.codec import encode, fingerprint, from_yaml, read_spec, to_yaml
 from pellucid.spec.system import (
     Candidate,
     Column,
@@ -139,6 +140,17 @@ def test_ten_errors_of_meaning_are_all_reported() -> None:
                   "approved, paid are all marked is_predicted", "unknown column 'amount'",
                   "a ratio needs `per`", "no table is called 'decision'"):  # fmt: skip
         assert words in told
+
+
+def test_a_spec_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(to_yaml(small_system()))
+    assert read_spec(path) == small_system()
+    with pytest.raises(SpecError, match="cannot be read: No such file"):
+        read_spec(tmp_path / "none.yaml")
+    path.write_bytes("name: a\n".encode("utf-16"))
+    with pytest.raises(SpecError, match="is not UTF-8"):
+        read_spec(path)
 
 
 @pytest.mark.parametrize(
