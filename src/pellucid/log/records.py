@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 Columns = dict[str, list[Any]]
@@ -41,6 +42,18 @@ _OUTCOME_FIELDS = (
     "decision_id", "candidate_id", "outcome", "value", "outcome_at", "recorded_at", "reason",
     "blame",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a row goes: a table, and the names of its values.
+
+    There is one object for each shape of record, so that rows are gathered by identity and not by
+    fifty names.
+    """
+
+    table: str
+    names: tuple[str, ...]
 
 
 class RefusedError(Exception):
@@ -109,7 +122,7 @@ def make_batch(records: Iterable[tuple[str, Record]], shape: Shape) -> Batch:
         A record that does not fit is left out whole, counted, and never raises.
     """
     batch = Batch()
-    rows: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+    rows: dict[Place, list[tuple[Any, ...]]] = {}
     for place, (kind, record) in enumerate(records):
         try:
             found = _READERS[kind](record, shape)
@@ -122,8 +135,8 @@ def make_batch(records: Iterable[tuple[str, Record]], shape: Shape) -> Batch:
         batch.records += 1
         for where, row in found:
             rows.setdefault(where, []).append(row)
-    for (table, names), parts in rows.items():
-        _add(batch.tables.setdefault(table, {}), names, parts)
+    for where, parts in rows.items():
+        _add(batch.tables.setdefault(where.table, {}), where.names, parts)
     return batch
 
 
@@ -145,7 +158,7 @@ def _add(columns: Columns, names: Sequence[str], rows: list[tuple[Any, ...]]) ->
             column.extend([None] * len(rows))
 
 
-_Found = list[tuple[tuple[str, tuple[str, ...]], tuple[Any, ...]]]
+_Found = list[tuple["Place", tuple[Any, ...]]]
 
 
 def _read_decision(record: Record, shape: Shape) -> _Found:
@@ -164,12 +177,10 @@ def _read_decision(record: Record, shape: Shape) -> _Found:
     counts = (len(candidates), eligible) if candidates else (None, None)
     raw, cutoffs = record.get("raw") or {}, record.get("cutoffs") or {}
     own = (picked.get("dims") or {}) if picked else {}
-    names = (
-        *_DECISION_FIELDS, *dims, *(f"raw_{name}" for name in raw),
-        *(f"cutoff_{name}" for name in cutoffs),
-        *(("pick_model", *(f"pick_{layer['name']}" for layer in layers)) if picks else ()),
-        *(f"chosen_{name}" for name in shape.candidate_dimensions),
-    )  # fmt: skip
+    stages = tuple(layer["name"] for layer in layers) if picks else None
+    place = _decision_place(
+        tuple(dims), tuple(raw), tuple(cutoffs), stages, shape.candidate_dimensions
+    )
     row = (
         identity, at, record.get("request_id") or identity, record.get("attempt"),
         record.get("model_id"), record.get("policy_version"), record.get("arm"),
@@ -177,9 +188,8 @@ def _read_decision(record: Record, shape: Shape) -> _Found:
         *score, *counts, *dims.values(), *raw.values(), *cutoffs.values(), *picks,
         *(own.get(name) for name in shape.candidate_dimensions),
     )  # fmt: skip
-    _check_names(names)
     repeated = tuple(dims.get(name) for name in shape.repeats)
-    found: _Found = [(("decisions", names), row)]
+    found: _Found = [(place, row)]
     found += [
         _candidate(item, identity, at, chosen, terms, shape.repeats, repeated)
         for item in candidates
@@ -195,22 +205,47 @@ def _candidate(
     terms: Mapping[str, Mapping[str, Any]],
     repeats: tuple[str, ...],
     repeated: tuple[Any, ...],
-) -> tuple[tuple[str, tuple[str, ...]], tuple[Any, ...]]:
+) -> tuple[Place, tuple[Any, ...]]:
     _check_keys(item, CANDIDATE_KEYS)
     name = _text_id(item, "id")
     features, dims = item.get("features") or {}, item.get("dims") or {}
-    names = (
-        *_CANDIDATE_FIELDS, *map("f_".__add__, features), *dims,
-        *(f"layer_{layer}" for layer in terms), *repeats,
-    )  # fmt: skip
-    _check_names(names)
+    place = _candidate_place(tuple(features), tuple(dims), tuple(terms), repeats)
     row = (
         identity, at, name, item.get("is_eligible", True), item.get("ineligible_reason"),
         item.get("raw_score"), item.get("probability"), name == chosen, item.get("propensity"),
         *features.values(), *dims.values(), *(given.get(name) for given in terms.values()),
         *repeated,
     )  # fmt: skip
-    return ("candidates", names), row
+    return place, row
+
+
+@lru_cache(maxsize=1024)
+def _decision_place(
+    dims: tuple[str, ...],
+    raw: tuple[str, ...],
+    cutoffs: tuple[str, ...],
+    stages: tuple[str, ...] | None,
+    candidate_dimensions: tuple[str, ...],
+) -> Place:
+    picks = () if stages is None else ("model", *stages)
+    return Place("decisions", _checked((
+        *_DECISION_FIELDS, *dims, *(f"raw_{name}" for name in raw),
+        *(f"cutoff_{name}" for name in cutoffs), *(f"pick_{name}" for name in picks),
+        *(f"chosen_{name}" for name in candidate_dimensions),
+    )))  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _candidate_place(
+    features: tuple[str, ...],
+    dims: tuple[str, ...],
+    layers: tuple[str, ...],
+    repeats: tuple[str, ...],
+) -> Place:
+    return Place("candidates", _checked((
+        *_CANDIDATE_FIELDS, *(f"f_{name}" for name in features), *dims,
+        *(f"layer_{name}" for name in layers), *repeats,
+    )))  # fmt: skip
 
 
 def _replay(
@@ -251,9 +286,10 @@ def _read_outcome(record: Record, _: Shape) -> _Found:
         _micros(record.get("recorded_at") or record.get("at"), "recorded_at"),
         record.get("reason"), record.get("blame"),
     )  # fmt: skip
-    return [(("outcomes", _OUTCOME_FIELDS), row)]
+    return [(_OUTCOME_PLACE, row)]
 
 
+_OUTCOME_PLACE = Place("outcomes", _OUTCOME_FIELDS)
 _READERS: dict[str, Callable[[Record, Shape], _Found]] = {
     DECISION: _read_decision,
     OUTCOME: _read_outcome,
@@ -267,11 +303,12 @@ def _check_keys(record: Record, known: frozenset[str]) -> None:
         raise RefusedError(f"{extra} unknown keys; known: {', '.join(sorted(known))}")
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise RefusedError("a name is given twice, or is that of a fixed field")
     if not all(isinstance(name, str) for name in names):
         raise RefusedError("a name is not text")
+    return names
 
 
 def _text_id(record: Record, name: str) -> str:
