@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 _TIMES = frozenset({"decided_at", "outcome_at", "recorded_at", "observed_at"})
 
 
-def encode_tables(tables: Mapping[str, Columns]) -> bytes:
-    """Return column batches as MessagePack."""
+def encode_batch(records: int, tables: Mapping[str, Columns]) -> bytes:
+    """Return column batches, and how many records they come from, as MessagePack."""
     import msgspec
 
-    return msgspec.msgpack.encode(tables, enc_hook=str)
+    return msgspec.msgpack.encode((records, tables), enc_hook=str)
 
 
-def decode_tables(payload: bytes) -> dict[str, Columns]:
-    """Return the column batches of a spooled payload."""
+def decode_batch(payload: bytes) -> tuple[int, dict[str, Columns]]:
+    """Return how many records a spooled payload holds, and their column batches."""
     import msgspec
 
-    return msgspec.msgpack.decode(payload)
+    records, tables = msgspec.msgpack.decode(payload)
+    return records, tables
 
 
 def joined(batches: Iterable[Mapping[str, Columns]]) -> dict[str, Columns]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pellucid.log.columns import decode_batch
 from pellucid.log.health import Counts
 
 _MOST_BYTES = 2**40
@@ -42,12 +43,11 @@ def drain(spool: Path, *, root: str, system: str, options: Mapping[str, str] | N
     """Store a spool's abandoned segments here, and return the counts."""
     from pellucid.log.sink import Sink
     from pellucid.log.spool import abandoned_segments
-    from pellucid.log.worker import decoded
 
     sink, counts = Sink(system, root, options), Counts()
     for segment in abandoned_segments(spool, most_bytes=_MOST_BYTES):
         for frame in segment.frames():
-            _, tables = decoded(frame.payload)
+            _, tables = decode_batch(frame.payload)
             sink.store([tables], segment.identity, frame.sequence, counts)
         segment.close(remove=True)
     return counts

@@ -10,10 +10,10 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.log.columns import decode_tables, encode_tables
+from pellucid.log.columns import decode_batch, encode_batch
 from pellucid.log.drain import drain_outside
 from pellucid.log.health import Counts, Health
-from pellucid.log.records import Batch, Columns, Record, make_batch
+from pellucid.log.records import Batch, Record, make_batch
 from pellucid.log.sink import Sink
 from pellucid.log.spool import Frame, Segment, SpoolFullError, abandoned_segments, new_segment
 
@@ -192,7 +192,7 @@ class Worker:
         return batch
 
     def _append(self, batch: Batch) -> bool:
-        payload = encode_tables({"records": batch.records, "tables": batch.tables})  # type: ignore[dict-item]
+        payload = encode_batch(batch.records, batch.tables)
         try:
             with self._lock:
                 self._segment(len(payload)).append(payload)
@@ -260,7 +260,7 @@ class Worker:
             self.counts.add("damaged_bytes", segment.torn_bytes)
             for frame in segment.frames():
                 with contextlib.suppress(Exception):
-                    self.counts.add("recovered", decoded(frame.payload)[0])
+                    self.counts.add("recovered", decode_batch(frame.payload)[0])
         with self._lock:
             self._full.extendleft(found)
 
@@ -298,7 +298,7 @@ class Worker:
     def _store_frames(self, segment: Segment, frames: list[Frame]) -> int:
         last = frames[-1].sequence
         try:
-            found = [decoded(frame.payload) for frame in frames]
+            found = [decode_batch(frame.payload) for frame in frames]
             batches = [tables for _, tables in found]
             self._sink.store(batches, segment.identity, last, self.counts)
         except OSError:
@@ -353,12 +353,6 @@ class Worker:
                 segment.close(remove=segment.size == 0)
             self._full.clear()
             self._active = None
-
-
-def decoded(payload: bytes) -> tuple[int, dict[str, Columns]]:
-    """Return how many records a spooled payload holds, and their column batches."""
-    whole = decode_tables(payload)
-    return whole["records"], whole["tables"]  # type: ignore[return-value]
 
 
 def _first_line(error: BaseException) -> str:
