@@ -12,13 +12,14 @@ import time
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import DECISION, Record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pellucid.log.sink import Sink
     from pellucid.log.worker import Item, Worker
 
@@ -207,6 +208,9 @@ class LiveLog:
 
 def spool_folder(given: Path | str | None, name: str) -> Path:
     """Return the folder of a system's spool."""
+    # Imported here: it is a tenth of what importing the logger costs.
+    from pathlib import Path
+
     if given is not None:
         return Path(given)
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
