@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pellucid.errors import PellucidError, SpecError
 from pellucid.windows import parse_instant
 
-EXIT_USER, EXIT_OURS = 2, 1
+EXIT_USER = 2
 _LOGGED = ("decisions", "candidates", "outcomes", "attributions", "training")
 _RAW = argparse.RawDescriptionHelpFormatter
 

@@ -81,7 +81,7 @@ def report_content(
     sections: list[Section | None] = [
         traffic_section(asked, order),
         policy_section(asked, order),
-        eligibility_section(asked, order),
+        eligibility_section(asked),
         model_section(asked),
     ]
     system = obs.system

@@ -98,7 +98,7 @@ def policy_section(asked: Asked, order: Sequence[str]) -> Section | None:
     return Section(title="What the policy changed", cards=cards)
 
 
-def eligibility_section(asked: Asked, order: Sequence[str]) -> Section | None:
+def eligibility_section(asked: Asked) -> Section | None:
     """Return who was allowed and why not, or None where no candidates were logged."""
     dimension = asked.dimension
     by = [asked.candidate, *([dimension] if dimension else [])]
@@ -123,7 +123,7 @@ def eligibility_section(asked: Asked, order: Sequence[str]) -> Section | None:
         pc.equal(reasons.column("level"), f"{asked.candidate},ineligible_reason")
     )
     cards.append(Card(title="Why not", subtitle="Times a rule removed a candidate, most first",
-                      table=_reasons(finest, asked, order)))  # fmt: skip
+                      table=_reasons(finest, asked)))  # fmt: skip
     return Section(title="Who could be picked, and why not", cards=tuple(cards))
 
 
@@ -208,8 +208,7 @@ def _amount(asked: Asked) -> list[KeyFigure]:
     )]  # fmt: skip
 
 
-def _reasons(rows: pa.Table, asked: Asked, order: Sequence[str]) -> Table:
-    del order
+def _reasons(rows: pa.Table, asked: Asked) -> Table:
     found = sorted(rows.to_pylist(), key=lambda row: -row["value"])[:_MOST_REASONS]
     total = asked.rows("candidate_count", where="NOT is_eligible").to_pylist()[0]["value"] or 1
     return Table(
