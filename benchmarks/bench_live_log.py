@@ -7,6 +7,7 @@ queue append with msgspec in a thread, which stores nothing anyone could query.
 
 from __future__ import annotations
 
+import itertools
 import resource
 import shutil
 import tempfile
@@ -59,13 +60,15 @@ def ours(candidates: int) -> dict[str, float]:
     )  # fmt: skip
     log = pellucid.Logger(system, to=root / "lake", live=live)
     log.record(record(-1, candidates), durable=True, timeout=60)
-    walls, threads = [0] * RECORDS, [0] * RECORDS
+    waiting = iter(records)
+    walls, threads = [], []
     begin = cpu()
-    for place, item in enumerate(records):
-        wall, thread = time.perf_counter_ns(), time.thread_time_ns()
-        log.record(item)
-        threads[place] = time.thread_time_ns() - thread
-        walls[place] = time.perf_counter_ns() - wall
+    # In turns: the thread's clock is a system call, which would count as wall time of ours.
+    for clock, found in ((time.perf_counter_ns, walls), (time.thread_time_ns, threads)) * 10:
+        for item in itertools.islice(waiting, RECORDS // 20):
+            start = clock()
+            log.record(item)
+            found.append(clock() - start)
     while log.health().spooled < RECORDS + 1:
         time.sleep(0.01)
     spooled = cpu()
@@ -74,8 +77,8 @@ def ours(candidates: int) -> dict[str, float]:
     assert log.health().stored == RECORDS + 1, log.health()
     shutil.rmtree(root)
     return {
-        "p50": sorted(walls)[RECORDS // 2] / 1000,
-        "p99": sorted(threads)[RECORDS * 99 // 100] / 1000,
+        "p50": sorted(walls)[len(walls) // 2] / 1000,
+        "p99": sorted(threads)[len(threads) * 99 // 100] / 1000,
         "spool": (spooled - begin) / RECORDS * 1e6, "tables": (stored - begin) / RECORDS * 1e6,
     }  # fmt: skip
 

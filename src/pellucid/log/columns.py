@@ -2,69 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.log.records import Columns
+from pellucid.log.gather import Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TIMES = frozenset({"decided_at", "outcome_at", "recorded_at", "observed_at"})
-
-
-def encode_batch(records: int, tables: Mapping[str, Columns]) -> bytes:
-    """Return column batches, and how many records they come from, as MessagePack."""
-    import msgspec
-
-    return msgspec.msgpack.encode((records, tables), enc_hook=str)
-
-
-def decode_batch(payload: bytes) -> tuple[int, dict[str, Columns]]:
-    """Return how many records a spooled payload holds, and their column batches."""
-    import msgspec
-
-    records, tables = msgspec.msgpack.decode(payload)
-    return records, tables
-
-
-def joined(batches: Iterable[Mapping[str, Columns]]) -> dict[str, Columns]:
-    """Return several batches as one; a column that some lack is null there."""
-    tables: dict[str, Columns] = {}
-    for batch in batches:
-        for table, columns in batch.items():
-            whole = tables.setdefault(table, {})
-            before = len(next(iter(whole.values()), ()))
-            count = len(next(iter(columns.values()), ()))
-            for name, values in columns.items():
-                whole.setdefault(name, [None] * before).extend(values)
-            for values in whole.values():
-                if len(values) < before + count:
-                    values.extend([None] * count)
-    return tables
+_TIMES = frozenset({"decided_at", "outcome_at", "recorded_at"})
 
 
 def to_arrow(columns: Columns) -> pa.Table:
     """Return a column batch as an Arrow table.
 
     A column of mixed types becomes text, so that validation refuses its bad values one by one and
-    keeps the good ones.
+    keeps the good ones; a nested value becomes JSON.
     """
     import pyarrow as pa
 
     return pa.table({name: _array(name, values) for name, values in columns.items()})
 
 
-def _array(name: str, values: list[Any]) -> pa.Array:
+def encode_batch(records: int, tables: Mapping[str, pa.Table]) -> bytes:
+    """Return Arrow tables, and how many records they come from, as bytes."""
+    import msgspec
+
+    return msgspec.msgpack.encode(
+        (records, {name: _to_stream(rows) for name, rows in tables.items()})
+    )
+
+
+def decode_batch(payload: bytes) -> tuple[int, dict[str, pa.Table]]:
+    """Return how many records a spooled payload holds, and their Arrow tables.
+
+    Raises
+    ------
+    ValueError
+        If the payload is not one that `encode_batch` returned.
+    """
+    import msgspec
+    import pyarrow as pa
+
+    records, streams = msgspec.msgpack.decode(payload, type=tuple[int, dict[str, bytes]])
+    return records, {name: pa.ipc.open_stream(data).read_all() for name, data in streams.items()}
+
+
+def joined(batches: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    """Return several batches as one; a column that some lack is null there.
+
+    A column that is text in one of them and of another type elsewhere is text.
+    """
+    parts: dict[str, list[pa.Table]] = {}
+    for batch in batches:
+        for name, rows in batch.items():
+            parts.setdefault(name, []).append(rows)
+    return {name: _concatenated(tables) for name, tables in parts.items()}
+
+
+def _to_stream(rows: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue().to_pybytes()
+
+
+def _array(name: str, values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
     try:
         if name in _TIMES:
             return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        pass
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {int, float}:
-        return pa.array([None if value is None else float(value) for value in values])
-    return pa.array([None if value is None else str(value) for value in values])
+        array = pa.array(values)
+        if not pa.types.is_nested(array.type):
+            return array
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        kinds = {type(value) for value in values} - {type(None)}
+        if kinds <= {int, float}:
+            return pa.array([None if value is None else float(value) for value in values])
+    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.concat_tables(_alike(tables), promote_options="permissive")
+
+
+def _alike(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    import pyarrow as pa
+
+    kinds: dict[str, set[pa.DataType]] = {}
+    for rows in tables:
+        for field in rows.schema:
+            if not pa.types.is_null(field.type):
+                kinds.setdefault(field.name, set()).add(field.type)
+    mixed = {name for name, found in kinds.items() if len(found) > 1 and not _are_numbers(found)}
+    return [
+        rows.cast(pa.schema([
+            pa.field(field.name, pa.string() if field.name in mixed else field.type)
+            for field in rows.schema
+        ]))
+        for rows in tables
+    ]  # fmt: skip
+
+
+def _are_numbers(kinds: set[pa.DataType]) -> bool:
+    import pyarrow.types as pt
+
+    return all(pt.is_integer(kind) or pt.is_floating(kind) for kind in kinds)

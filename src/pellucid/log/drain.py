@@ -16,6 +16,7 @@ from pellucid.log.columns import decode_batch
 from pellucid.log.health import Counts
 
 _MOST_BYTES = 2**40
+_LONGEST_SECONDS = 600
 
 
 def drain_outside(
@@ -31,7 +32,7 @@ def drain_outside(
     settings = {"spool": str(spool), "root": root, "system": system, "options": options}
     done = subprocess.run(
         [sys.executable, "-m", "pellucid.log.drain"], input=json.dumps(settings), text=True,
-        capture_output=True, check=False,
+        capture_output=True, check=False, timeout=_LONGEST_SECONDS,
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]

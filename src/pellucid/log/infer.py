@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pellucid.log.records import Columns
+import pyarrow as pa
+import pyarrow.types as pt
+
 from pellucid.schema.tables import CANDIDATES, DECISIONS
 from pellucid.spec.system import Dimension, Feature, Layer, Outcome, System
 
@@ -14,21 +16,25 @@ _PREFIXES = ("pick_", "raw_", "cutoff_", "chosen_", "layer_", "f_")
 _GUESSED_MATURITY = "1d"
 
 
-def widened(system: System, tables: Mapping[str, Columns]) -> System:
+def widened(system: System, tables: Mapping[str, pa.Table]) -> System:
     """Return the spec with every name that a batch brings and it lacks.
 
     Layers keep the order in which the batch gives them; outcomes get a guessed maturity of a day.
     """
-    decisions, candidates = tables.get("decisions", {}), tables.get("candidates", {})
+    none = pa.table({})
+    decisions = tables.get("decisions", none).column_names
+    candidates = tables.get("candidates", none).schema
+    considered = candidates.names
     fixed = {field.name for table in (DECISIONS, CANDIDATES) for field in table.fields}
     plain = [name for name in decisions if name not in fixed and not name.startswith(_PREFIXES)]
-    own = [name for name in candidates if name not in fixed and not name.startswith(_PREFIXES)]
+    own = [name for name in considered if name not in fixed and not name.startswith(_PREFIXES)]
     layers = [name.removeprefix("pick_") for name in decisions if name.startswith("pick_")]
-    layers += [name.removeprefix("layer_") for name in candidates if name.startswith("layer_")]
-    outcomes = set(tables.get("outcomes", {}).get("outcome", ()))
+    layers += [name.removeprefix("layer_") for name in considered if name.startswith("layer_")]
+    found = tables["outcomes"].column("outcome").unique() if "outcomes" in tables else ()
+    outcomes = sorted(map(str, found))
     features = [
-        Feature(name=name.removeprefix("f_"), kind=_kind(values))
-        for name, values in candidates.items()
+        Feature(name=name.removeprefix("f_"), kind=_kind(kind))
+        for name, kind in zip(considered, candidates.types, strict=True)
         if name.startswith("f_")
     ]
     candidate_dimensions = [Dimension(name=name) for name in own if name not in plain]
@@ -39,7 +45,7 @@ def widened(system: System, tables: Mapping[str, Columns]) -> System:
         layers=_with(system.layers, [Layer(name=name) for name in layers if name != "model"]),
         outcomes=_with(
             system.outcomes,
-            [Outcome(name=name, matures_after=_GUESSED_MATURITY) for name in sorted(outcomes)],
+            [Outcome(name=name, matures_after=_GUESSED_MATURITY) for name in outcomes],
         ),
         cutoffs=tuple(dict.fromkeys([
             *system.cutoffs,
@@ -59,8 +65,8 @@ def _with(known: tuple[Any, ...], found: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(by_name.values())
 
 
-def _kind(values: list[object]) -> Literal["number", "category", "boolean"]:
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {bool} and kinds:
+def _kind(kind: pa.DataType) -> Literal["number", "category", "boolean"]:
+    if pt.is_boolean(kind):
         return "boolean"
-    return "number" if kinds <= {int, float, bool} else "category"
+    is_number = pt.is_null(kind) or pt.is_integer(kind) or pt.is_floating(kind)
+    return "number" if is_number else "category"

@@ -12,7 +12,7 @@ import time
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import DECISION, Record
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pellucid.log.worker import Item, Worker
 
 WhenFull = Literal["drop_new", "drop_oldest", "block"]
+
+_FORK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,17 @@ class LiveLog:
             self._counts.drop("logger closed", left)
         return is_drained and not left
 
-    def after_fork(self) -> None:
+    def before_fork(self) -> None:
+        """Wait, not for long, until the background does nothing."""
+        if self._worker is not None:
+            self._worker.rest(_FORK_SECONDS)
+
+    def after_fork_in_parent(self) -> None:
+        """Let the background go on."""
+        if self._worker is not None:
+            self._worker.resume()
+
+    def after_fork_in_child(self) -> None:
         """Start afresh in a child process: its parent logs what its parent was given."""
         if self._worker is not None:
             self._worker.abandon()
@@ -218,7 +230,7 @@ def spool_folder(given: Path | str | None, name: str) -> Path:
 
 
 _open: weakref.WeakSet[LiveLog] = weakref.WeakSet()
-_previous_sigterm: Any = None
+_fork_turn = threading.Lock()
 
 
 def _register(log: LiveLog) -> None:
@@ -227,9 +239,23 @@ def _register(log: LiveLog) -> None:
     _open.add(log)
 
 
-def _after_fork_in_child() -> None:
+def _before_fork() -> None:
+    _fork_turn.acquire()
     for log in list(_open):
-        log.after_fork()
+        log.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for log in list(_open):
+        log.after_fork_in_parent()
+    _fork_turn.release()
+
+
+def _after_fork_in_child() -> None:
+    global _fork_turn
+    _fork_turn = threading.Lock()
+    for log in list(_open):
+        log.after_fork_in_child()
 
 
 def _close_all() -> None:
@@ -255,4 +281,8 @@ def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the protocol of 
 
 
 atexit.register(_close_all)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

@@ -1,21 +1,23 @@
-"""Live records to column batches: one pass over what callers handed over, bad ones refused.
+"""Live records to column batches: whole batches at a time, bad records refused one by one.
 
-A column batch is ``{table: {column: list}}``, under the names of the standard record, instants as
-whole microseconds since 1970. It is what the redactor reads, the spool stores and the flusher
-turns into Arrow, so each value is touched once.
+A column batch is ``{table: {column: values}}``, under the names of the standard record, instants
+as whole microseconds since 1970.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from itertools import accumulate, chain, compress, pairwise
 from typing import Any
 
-Columns = dict[str, list[Any]]
+from pellucid.log.gather import Columns, RefusedError, put, repeated, spread
+from pellucid.log.replay import replay
+
 Record = Mapping[str, Any]
+Tables = dict[str, Columns]
 
 DECISION, OUTCOME = "decision", "outcome"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,39 +31,14 @@ CANDIDATE_KEYS = frozenset({
     "id", "features", "raw_score", "probability", "is_eligible", "ineligible_reason", "dims",
     "propensity",
 })  # fmt: skip
-_DECISION_FIELDS = (
-    "decision_id", "decided_at", "request_id", "attempt", "model_id", "policy_version", "arm",
-    "amount_minor", "currency", "chosen", "propensity", "chosen_raw_score", "chosen_probability",
-    "candidate_count", "eligible_count",
+_OUTCOME_KEYS = frozenset({
+    "decision_id", "outcome", "value", "at", "recorded_at", "reason", "blame",
+})  # fmt: skip
+_LAYER_KEYS = frozenset({"name", "terms", "picks"})
+_PLAIN_DECISION = (
+    "attempt", "model_id", "policy_version", "arm", "amount_minor", "currency", "propensity",
 )  # fmt: skip
-_CANDIDATE_FIELDS = (
-    "decision_id", "decided_at", "candidate_id", "is_eligible", "ineligible_reason", "raw_score",
-    "probability", "is_chosen", "propensity",
-)  # fmt: skip
-_OUTCOME_FIELDS = (
-    "decision_id", "candidate_id", "outcome", "value", "outcome_at", "recorded_at", "reason",
-    "blame",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Where a row goes: a table, and the names of its values.
-
-    There is one object for each shape of record, so that rows are gathered by identity and not by
-    fifty names.
-    """
-
-    table: str
-    names: tuple[str, ...]
-
-
-class RefusedError(Exception):
-    """A record that cannot be stored; `reason` never holds a value of it."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
+_PLAIN_CANDIDATE = ("ineligible_reason", "raw_score", "probability", "propensity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +66,8 @@ class Batch:
 
     Attributes
     ----------
-    tables : dict of str to Columns
-        Columns by table.
+    parts : list of Tables
+        Columns by table; more than one where bad records split the batch.
     records : int
         Records taken.
     refused : Counter of str
@@ -98,22 +75,22 @@ class Batch:
     refused_places : set of int
         Their places among the records given.
     errors : list of str
-        The first refusals, with the record's place in the batch.
+        The first refusals.
     """
 
-    tables: dict[str, Columns] = field(default_factory=dict)
+    parts: list[Tables] = field(default_factory=list)
     records: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     refused_places: set[int] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
 
 
-def make_batch(records: Iterable[tuple[str, Record]], shape: Shape) -> Batch:
+def make_batch(records: Sequence[tuple[str, Record]], shape: Shape) -> Batch:
     """Turn records into column batches.
 
     Parameters
     ----------
-    records : iterable of (kind, record)
+    records : sequence of (kind, record)
         Kind is ``decision`` or ``outcome``.
 
     Returns
@@ -122,200 +99,193 @@ def make_batch(records: Iterable[tuple[str, Record]], shape: Shape) -> Batch:
         A record that does not fit is left out whole, counted, and never raises.
     """
     batch = Batch()
-    rows: dict[Place, list[tuple[Any, ...]]] = {}
-    for place, (kind, record) in enumerate(records):
-        try:
-            found = _READERS[kind](record, shape)
-        except RefusedError as refusal:
-            _refuse(batch, place, kind, refusal.reason)
-            continue
-        except Exception as error:  # noqa: BLE001 - whatever a record is, it costs no other one
-            _refuse(batch, place, kind, f"malformed ({type(error).__name__})")
-            continue
-        batch.records += 1
-        for where, row in found:
-            rows.setdefault(where, []).append(row)
-    for where, parts in rows.items():
-        _add(batch.tables.setdefault(where.table, {}), where.names, parts)
+    for kind in _READERS:
+        places = [place for place, (found, _) in enumerate(records) if found == kind]
+        if places:
+            _read(batch, kind, places, [records[place][1] for place in places], shape)
     return batch
 
 
-def _refuse(batch: Batch, place: int, kind: str, reason: str) -> None:
-    batch.refused_places.add(place)
+def _read(
+    batch: Batch, kind: str, places: Sequence[int], records: Sequence[Record], shape: Shape
+) -> None:
+    try:
+        batch.parts.append(_READERS[kind](records, shape))
+    except RefusedError as refusal:
+        reason = refusal.reason
+    except Exception as error:  # noqa: BLE001 - whatever a record is, it costs no other one
+        reason = f"malformed ({type(error).__name__})"
+    else:
+        batch.records += len(records)
+        return
+    if len(records) > 1:
+        half = len(records) // 2
+        _read(batch, kind, places[:half], records[:half], shape)
+        _read(batch, kind, places[half:], records[half:], shape)
+        return
+    batch.refused_places.add(places[0])
     batch.refused[f"{kind}: {reason}"] += 1
     if len(batch.errors) < _FIRST_ERRORS:
         batch.errors.append(f"{kind}: {reason}")
 
 
-def _add(columns: Columns, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    before = len(next(iter(columns.values()), ()))
-    for name, values in zip(names, zip(*rows, strict=True), strict=True):
-        if before and name not in columns:
-            columns[name] = [None] * before
-        columns.setdefault(name, []).extend(values)
-    for column in columns.values():
-        if len(column) < before + len(rows):
-            column.extend([None] * len(rows))
-
-
-_Found = list[tuple["Place", tuple[Any, ...]]]
-
-
-def _read_decision(record: Record, shape: Shape) -> _Found:
-    _check_keys(record, DECISION_KEYS)
-    identity, at = _text_id(record, "id"), _micros(record.get("at"), "at")
-    candidates = record.get("candidates") or ()
-    layers = record.get("layers") or ()
-    picks, terms = _replay(record, candidates, layers, shape.scale)
-    chosen = record.get("chosen")
-    if chosen is None and picks:
-        chosen = picks[-1]
-    dims = record.get("dims") or {}
-    picked = next((item for item in candidates if item["id"] == chosen), None)
-    score = (picked.get("raw_score"), picked.get("probability")) if picked else (None, None)
-    eligible = sum(item.get("is_eligible", True) is not False for item in candidates)
-    counts = (len(candidates), eligible) if candidates else (None, None)
-    raw, cutoffs = record.get("raw") or {}, record.get("cutoffs") or {}
-    own = (picked.get("dims") or {}) if picked else {}
-    stages = tuple(layer["name"] for layer in layers) if picks else None
-    place = _decision_place(
-        tuple(dims), tuple(raw), tuple(cutoffs), stages, shape.candidate_dimensions
-    )
-    row = (
-        identity, at, record.get("request_id") or identity, record.get("attempt"),
-        record.get("model_id"), record.get("policy_version"), record.get("arm"),
-        record.get("amount_minor"), record.get("currency"), chosen, record.get("propensity"),
-        *score, *counts, *dims.values(), *raw.values(), *cutoffs.values(), *picks,
-        *(own.get(name) for name in shape.candidate_dimensions),
-    )  # fmt: skip
-    repeated = tuple(dims.get(name) for name in shape.repeats)
-    found: _Found = [(place, row)]
-    found += [
-        _candidate(item, identity, at, chosen, terms, shape.repeats, repeated)
-        for item in candidates
-    ]
-    return found
-
-
-def _candidate(
-    item: Record,
-    identity: str,
-    at: int,
-    chosen: object,
-    terms: Mapping[str, Mapping[str, Any]],
-    repeats: tuple[str, ...],
-    repeated: tuple[Any, ...],
-) -> tuple[Place, tuple[Any, ...]]:
-    _check_keys(item, CANDIDATE_KEYS)
-    name = _text_id(item, "id")
-    features, dims = item.get("features") or {}, item.get("dims") or {}
-    place = _candidate_place(tuple(features), tuple(dims), tuple(terms), repeats)
-    row = (
-        identity, at, name, item.get("is_eligible", True), item.get("ineligible_reason"),
-        item.get("raw_score"), item.get("probability"), name == chosen, item.get("propensity"),
-        *features.values(), *dims.values(), *(given.get(name) for given in terms.values()),
-        *repeated,
-    )  # fmt: skip
-    return place, row
-
-
-@lru_cache(maxsize=1024)
-def _decision_place(
-    dims: tuple[str, ...],
-    raw: tuple[str, ...],
-    cutoffs: tuple[str, ...],
-    stages: tuple[str, ...] | None,
-    candidate_dimensions: tuple[str, ...],
-) -> Place:
-    picks = () if stages is None else ("model", *stages)
-    return Place("decisions", _checked((
-        *_DECISION_FIELDS, *dims, *(f"raw_{name}" for name in raw),
-        *(f"cutoff_{name}" for name in cutoffs), *(f"pick_{name}" for name in picks),
-        *(f"chosen_{name}" for name in candidate_dimensions),
-    )))  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _candidate_place(
-    features: tuple[str, ...],
-    dims: tuple[str, ...],
-    layers: tuple[str, ...],
-    repeats: tuple[str, ...],
-) -> Place:
-    return Place("candidates", _checked((
-        *_CANDIDATE_FIELDS, *(f"f_{name}" for name in features), *dims,
-        *(f"layer_{name}" for name in layers), *repeats,
-    )))  # fmt: skip
-
-
-def _replay(
-    record: Record, candidates: Sequence[Record], layers: Sequence[Record], scale: str
-) -> tuple[tuple[Any, ...], dict[str, Mapping[str, Any]]]:
-    """Return the pick after the model and after each layer, and each layer's terms."""
-    terms = {layer["name"]: layer["terms"] for layer in layers if layer.get("terms")}
-    if not layers or record.get("arm") == "control":
-        return (), terms
-    score = "probability" if scale == "probability" else "raw_score"
-    utility = {
-        item["id"]: item[score]
-        for item in candidates
-        if item.get("is_eligible", True) and item.get(score) is not None
+def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
+    count = len(records)
+    given = _known(spread(records), DECISION_KEYS)
+    empty = [None] * count
+    ids, at = _ids(given, "id", count), _instants(given.get("at", empty), "at")
+    dims = spread(given.get("dims", ()))
+    lists = [item or () for item in given.get("candidates", empty)]
+    layers = [item or () for item in given.get("layers", empty)]
+    chosen = list(given.get("chosen", empty))
+    picks: list[Mapping[str, Any]] = []
+    if any(layers):
+        _known(dict.fromkeys(chain.from_iterable(chain.from_iterable(layers)), ()), _LAYER_KEYS)
+        arms = given.get("arm", empty)
+        picks = [
+            replay(some, acting, shape.scale) if acting and arm != "control" else {}
+            for some, acting, arm in zip(lists, layers, arms, strict=True)
+        ]
+        chosen = [
+            list(stages.values())[-1] if pick is None and stages else pick
+            for pick, stages in zip(chosen, picks, strict=True)
+        ]
+    chosen = [pick if pick is None else str(pick) for pick in chosen]
+    sizes = list(map(len, lists))
+    candidates = _candidates(list(chain.from_iterable(lists)), repeated(chosen, sizes))
+    columns: Columns = {
+        "decision_id": ids,
+        "decided_at": at,
+        "request_id": [
+            request or identity
+            for request, identity in zip(given.get("request_id", empty), ids, strict=True)
+        ],
+        "chosen": chosen,
     }
-    pick = max(utility, key=utility.__getitem__, default=None)
-    picks = [pick]
-    for layer in layers:
-        for name, term in (layer.get("terms") or {}).items():
-            if name in utility and term is not None:
-                utility[name] += term
-        if layer.get("picks") is not None:
-            # A layer that picks outright lifts its pick to the top; later terms move from there.
-            pick = layer["picks"]
-            utility[pick] = max(utility.values(), default=0.0)
-        elif utility:
-            top = max(utility.values())
-            if pick not in utility or utility[pick] < top:
-                pick = max(utility, key=utility.__getitem__)
-        picks.append(pick)
-    return tuple(picks), terms
+    columns.update((name, given[name]) for name in _PLAIN_DECISION if name in given)
+    tables: Tables = {"decisions": columns}
+    own: Columns = {}
+    if candidates:
+        offsets = [0, *accumulate(sizes)]
+        eligible = candidates["is_eligible"]
+        columns["candidate_count"] = [size or None for size in sizes]
+        columns["eligible_count"] = (
+            columns["candidate_count"] if False not in eligible else
+            [sum(eligible[a:b]) if b > a else None for a, b in pairwise(offsets)]
+        )  # fmt: skip
+        own = spread(candidates.pop("dims", ()))
+        _add_chosen(columns, candidates, own, sizes, shape)
+        features = spread(candidates.pop("features", ()))
+        rows: Columns = {
+            "decision_id": repeated(ids, sizes), "decided_at": repeated(at, sizes)
+        }  # fmt: skip
+        put(rows, candidates)
+        put(rows, features, "f_")
+        put(rows, own)
+        if any(layers):
+            put(rows, _terms(rows["candidate_id"], layers, sizes), "layer_")
+        put(rows, {
+            name: repeated(dims[name], sizes) if name in dims else [None] * len(eligible)
+            for name in shape.repeats
+        })  # fmt: skip
+        tables["candidates"] = rows
+    put(columns, dims)
+    put(columns, spread(given.get("raw", ())), "raw_")
+    put(columns, spread(given.get("cutoffs", ())), "cutoff_")
+    put(columns, spread(picks), "pick_")
+    return tables
 
 
-def _read_outcome(record: Record, _: Shape) -> _Found:
-    row = (
-        _text_id(record, "decision_id"), record.get("candidate_id"), _text_id(record, "outcome"),
-        float(record["value"]), _micros(record.get("at"), "at"),
-        _micros(record.get("recorded_at") or record.get("at"), "recorded_at"),
-        record.get("reason"), record.get("blame"),
-    )  # fmt: skip
-    return [(_OUTCOME_PLACE, row)]
+def _candidates(items: Sequence[Record], chosen: Sequence[Any]) -> Columns:
+    """Return the columns of candidates; ``features`` and ``dims`` as they came."""
+    if not items:
+        return {}
+    given = _known(spread(items), CANDIDATE_KEYS)
+    ids = _ids(given, "id", len(items))
+    columns: Columns = {
+        "candidate_id": ids,
+        "is_eligible": [
+            is_eligible is None or is_eligible
+            for is_eligible in given.get("is_eligible", [None] * len(items))
+        ],
+        "is_chosen": [own == pick for own, pick in zip(ids, chosen, strict=True)],
+    }
+    columns.update((name, given[name]) for name in _PLAIN_CANDIDATE if name in given)
+    columns.update((name, given[name]) for name in ("features", "dims") if name in given)
+    return columns
 
 
-_OUTCOME_PLACE = Place("outcomes", _OUTCOME_FIELDS)
-_READERS: dict[str, Callable[[Record, Shape], _Found]] = {
-    DECISION: _read_decision,
-    OUTCOME: _read_outcome,
+def _add_chosen(
+    columns: Columns, candidates: Columns, own: Columns, sizes: Sequence[int], shape: Shape
+) -> None:
+    is_chosen = candidates["is_chosen"]
+    owners = repeated(range(len(sizes)), sizes)
+    place = dict(zip(compress(owners, is_chosen), compress(range(len(owners)), is_chosen),
+                     strict=True))  # fmt: skip
+    places = [place.get(owner) for owner in range(len(sizes))]
+    found = {f"chosen_{name}": candidates.get(name) for name in ("raw_score", "probability")}
+    found |= {f"chosen_{name}": own.get(name) for name in shape.candidate_dimensions}
+    put(columns, {
+        name: [None if at is None else values[at] for at in places]
+        for name, values in found.items()
+        if values is not None
+    })  # fmt: skip
+
+
+def _terms(
+    names: Sequence[str], layers: Sequence[Sequence[Record]], sizes: Sequence[int]
+) -> Columns:
+    acting = [
+        {layer["name"]: layer["terms"] for layer in some if layer.get("terms")} for some in layers
+    ]
+    return spread([
+        {layer: terms.get(name) for layer, terms in given.items()}
+        for name, given in zip(names, repeated(acting, sizes), strict=True)
+    ])  # fmt: skip
+
+
+def _read_outcomes(records: Sequence[Record], _: Shape) -> Tables:
+    count = len(records)
+    given = _known(spread(records), _OUTCOME_KEYS)
+    empty = [None] * count
+    at = given.get("at", empty)
+    recorded = [
+        late or early for late, early in zip(given.get("recorded_at", empty), at, strict=True)
+    ]
+    return {"outcomes": {
+        "decision_id": _ids(given, "decision_id", count),
+        "outcome": _ids(given, "outcome", count),
+        "value": [float(value) for value in given.get("value", empty)],
+        "outcome_at": _instants(at, "at"),
+        "recorded_at": _instants(recorded, "recorded_at"),
+        "reason": given.get("reason", empty),
+        "blame": given.get("blame", empty),
+    }}  # fmt: skip
+
+
+_READERS: dict[str, Callable[[Sequence[Record], Shape], Tables]] = {
+    DECISION: _read_decisions,
+    OUTCOME: _read_outcomes,
 }
 
 
-def _check_keys(record: Record, known: frozenset[str]) -> None:
-    if not record.keys() <= known:
+def _known(columns: Columns, known: frozenset[str]) -> Columns:
+    if not columns.keys() <= known:
         # A key may be anything, a card number too: only its count is told.
-        extra = len(record.keys() - known)
+        extra = len(columns.keys() - known)
         raise RefusedError(f"{extra} unknown keys; known: {', '.join(sorted(known))}")
+    return columns
 
 
-def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise RefusedError("a name is given twice, or is that of a fixed field")
-    if not all(isinstance(name, str) for name in names):
-        raise RefusedError("a name is not text")
-    return names
-
-
-def _text_id(record: Record, name: str) -> str:
-    value = record.get(name)
-    if value is None or value == "":
+def _ids(columns: Columns, name: str, count: int) -> list[str]:
+    values = columns.get(name, [None] * count)
+    if None in values or "" in values:
         raise RefusedError(f"{name} is missing")
-    return value if isinstance(value, str) else str(value)
+    return [value if isinstance(value, str) else str(value) for value in values]
+
+
+def _instants(values: Sequence[Any], name: str) -> list[int]:
+    return [_micros(value, name) for value in values]
 
 
 def _micros(at: object, name: str) -> int:

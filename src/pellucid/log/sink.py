@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import SpecError
 from pellucid.log.columns import joined, to_arrow
+from pellucid.log.gather import Columns
 from pellucid.log.health import Counts
-from pellucid.log.records import Columns, Shape
+from pellucid.log.records import Shape
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pellucid.log.bulk import BulkLog
     from pellucid.log.redact import Redactor
     from pellucid.spec.system import System
@@ -86,25 +89,27 @@ class Sink:
             candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
         )
 
-    def redact(self, tables: dict[str, Columns], counts: Counts) -> dict[str, Columns]:
-        """Return column batches fit for disk, and count what was masked."""
+    def redact(self, columns: Mapping[str, Columns], counts: Counts) -> dict[str, pa.Table]:
+        """Return column batches as Arrow tables fit for disk, and count what was masked."""
+        tables = {name: to_arrow(found) for name, found in columns.items()}
         if self._make_redactor is None:
             return tables
         if self._redactor is None:
             self._redactor = self._make_redactor()
-        before = Counter(self._redactor.counts)
-        clean = {name: self._redactor.columns(name, columns) for name, columns in tables.items()}
+        redactor = self._redactor
+        before = Counter(redactor.counts)
+        clean = {name: redactor.arrow(name, rows) for name, rows in tables.items()}
         found = {
             f"{kind}: {column}": count - before[kind, column]
-            for (kind, column), count in self._redactor.counts.items()
+            for (kind, column), count in redactor.counts.items()
         }
         counts.redact(Counter({name: count for name, count in found.items() if count}))
         return clean
 
     def store(
-        self, batches: list[dict[str, Columns]], source: str, sequence: int, counts: Counts
+        self, batches: list[dict[str, pa.Table]], source: str, sequence: int, counts: Counts
     ) -> None:
-        """Store column batches under a key, each row once.
+        """Store batches under a key, each row once.
 
         Raises
         ------
@@ -120,13 +125,13 @@ class Sink:
         refused: Counter[str] = Counter()
         for name in _ORDER:
             if name in tables:
-                refused += self.bulk.store_live(name, to_arrow(tables[name]), key)
+                refused += self.bulk.store_live(name, tables[name], key)
         # Only now: a table that fails has all of them stored, and so counted, again.
         counts.refuse(refused)
         for reason in refused:
             counts.error(reason)
 
-    def _widen(self, tables: dict[str, Columns]) -> None:
+    def _widen(self, tables: Mapping[str, pa.Table]) -> None:
         from pellucid.log.infer import widened
         from pellucid.store.specs import load_system, save_system
 

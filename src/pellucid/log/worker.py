@@ -9,13 +9,17 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pellucid.log.columns import decode_batch, encode_batch
+from pellucid.log.columns import decode_batch, encode_batch, joined
 from pellucid.log.drain import drain_outside
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import Batch, Record, make_batch
 from pellucid.log.sink import Sink
 from pellucid.log.spool import Frame, Segment, SpoolFullError, abandoned_segments, new_segment
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Ticket:
@@ -34,6 +38,8 @@ _BATCH_RECORDS = 1000
 _ROTATE_BYTES = 8 * 1024 * 1024
 _FLUSH_BYTES = 16 * 1024 * 1024
 _LONGEST_WAIT_SECONDS = 30.0
+# A drain outside starts an interpreter.
+_OUTSIDE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +87,15 @@ class Worker:
         self._settings = settings
         self._sink = sink
         self._drains_outside = drains_outside
+        least = _OUTSIDE_SECONDS if drains_outside else 0.0
+        self._pause = max(settings.flush_seconds, least)
         self.counts = counts
         self._lock = threading.Lock()
+        # Held at work, so that a fork can wait for a moment at which no library is in the middle
+        # of something that its child could never finish.
+        self._at_work = (threading.Lock(), threading.Lock())
+        self._is_resting = False
+        self._rested: list[threading.Lock] = []
         self._active: Segment | None = None
         self._full: deque[Segment] = deque()
         self._flushed_to = 0
@@ -120,6 +133,21 @@ class Worker:
             thread.join(max(0.0, self._deadline - time.monotonic()) + 0.1)
         return self._is_drained and not any(thread.is_alive() for thread in self._threads)
 
+    def rest(self, timeout: float) -> None:
+        """Wait until both threads are between two pieces of work, and keep them there."""
+        deadline = time.monotonic() + timeout
+        self._is_resting = True
+        self._rested = [
+            lock for lock in self._at_work
+            if lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        ]  # fmt: skip
+
+    def resume(self) -> None:
+        """Go on after `rest`."""
+        self._is_resting = False
+        for lock in self._rested:
+            lock.release()
+
     def abandon(self) -> None:
         """Let go of files that belong to the parent process, after a fork."""
         for segment in [*([self._active] if self._active else []), *self._full]:
@@ -146,7 +174,8 @@ class Worker:
         while True:
             is_closing = self._closing.is_set()
             while self._queue:
-                self._spool_some()
+                with self._work(0):
+                    self._spool_some()
             if is_closing:
                 break
             self._wake.wait(_POLL_SECONDS)
@@ -165,8 +194,8 @@ class Worker:
 
     def _spool_items(self, items: list[Item]) -> None:
         try:
-            batch = self._prepared(items)
-            if batch.records and self._append(batch):
+            batch, tables = self._prepared(items)
+            if batch.records and self._append(batch.records, tables):
                 for place, (_, _, ticket) in enumerate(items):
                     if ticket is not None:
                         ticket.is_durable = place not in batch.refused_places
@@ -182,29 +211,28 @@ class Worker:
             if ticket is not None:
                 ticket.settled.set()
 
-    def _prepared(self, items: list[Item]) -> Batch:
-        batch = make_batch(((kind, record) for kind, record, _ in items), self._sink.shape)
+    def _prepared(self, items: list[Item]) -> tuple[Batch, dict[str, pa.Table]]:
+        batch = make_batch([(kind, record) for kind, record, _ in items], self._sink.shape)
         if batch.refused:
             self.counts.refuse(batch.refused)
             for error in batch.errors:
                 self.counts.error(error)
-        batch.tables = self._sink.redact(batch.tables, self.counts)
-        return batch
+        return batch, joined(self._sink.redact(part, self.counts) for part in batch.parts)
 
-    def _append(self, batch: Batch) -> bool:
-        payload = encode_batch(batch.records, batch.tables)
+    def _append(self, records: int, tables: dict[str, pa.Table]) -> bool:
+        payload = encode_batch(records, tables)
         try:
             with self._lock:
                 self._segment(len(payload)).append(payload)
                 self._oldest = self._oldest or time.monotonic()
-                self._pending_records += batch.records
+                self._pending_records += records
         except SpoolFullError:
-            self.counts.drop("spool full", batch.records)
+            self.counts.drop("spool full", records)
         except OSError as error:
-            self.counts.drop(f"disk ({error.strerror})", batch.records)
+            self.counts.drop(f"disk ({error.strerror})", records)
             self.counts.error(f"spool: {error.strerror}")
         else:
-            self.counts.add("spooled", batch.records)
+            self.counts.add("spooled", records)
             return True
         return False
 
@@ -222,12 +250,13 @@ class Worker:
 
     def _flush_forever(self) -> None:
         if not self._drains_outside:
-            self._take_over()
+            with self._work(1):
+                self._take_over()
         failures = 0
         while True:
             is_last = self._spooled_all.is_set()
             try:
-                while self._flush_outside() if self._drains_outside else self._flush_some():
+                while self._flush_at_work():
                     failures = 0
             except BaseException as error:  # noqa: BLE001 - the store may be away for hours
                 failures += 1
@@ -244,8 +273,17 @@ class Worker:
             if is_last:
                 self._is_drained = True
                 break
-            self._spooled_all.wait(self._settings.flush_seconds)
+            self._spooled_all.wait(self._pause)
         self._release()
+
+    def _work(self, thread: int) -> threading.Lock:
+        while self._is_resting:
+            time.sleep(0.001)
+        return self._at_work[thread]
+
+    def _flush_at_work(self) -> bool:
+        with self._work(1):
+            return self._flush_outside() if self._drains_outside else self._flush_some()
 
     def _take_over(self) -> None:
         try:

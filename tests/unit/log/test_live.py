@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -237,19 +238,41 @@ def test_without_a_spec_it_is_inferred(tmp_path: Path) -> None:
     assert [outcome.name for outcome in system.outcomes] == ["approved"]
 
 
-@pytest.mark.parametrize("is_open", [False, True], ids=["before", "after the store is opened"])
-def test_a_fork_logs_what_the_child_was_given(log, tmp_path: Path, *, is_open: bool) -> None:
-    decide(log, "parent-1")
-    assert not is_open or wait_for(lambda: log.health().stored == 1)
+FORKS = """
+import os, sys, time
+from datetime import UTC, datetime
+import pellucid
+root, is_open, forks = sys.argv[1], sys.argv[2] == "open", int(sys.argv[3])
+live = pellucid.LiveSettings(spool=root + "/spool", flush_seconds=0.02)
+log = pellucid.Logger("live", to=root + "/lake", live=live)
+now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+log.record({"id": "parent-first", "at": now})
+while is_open and log.health().stored < 1:
+    time.sleep(0.01)
+children = []
+for fork in range(forks):
+    log.record({"id": f"parent-{fork}", "at": now})
     child = os.fork()
     if child == 0:
-        decide(log, "child-1")
-        os._exit(0 if log.close() else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    decide(log, "parent-2")
-    assert log.close()
+        try:
+            log.record({"id": f"child-{fork}", "at": now})
+            code = 0 if log.close() else 1
+        finally:
+            os._exit(code)
+    children.append(child)
+assert [os.waitpid(child, 0)[1] for child in children] == [0] * forks
+assert log.close()
+"""
+
+
+@pytest.mark.parametrize("state", ["new", "open"])
+def test_forks_log_what_each_child_was_given(log: Logger, tmp_path: Path, state: str) -> None:
+    assert log.system == SYSTEM
+    command = [sys.executable, "-c", FORKS, str(tmp_path), state, "2"]
+    subprocess.run(command, check=True, timeout=120)
     ids = open_system(tmp_path / "lake").records.rows("decisions").column("decision_id")
-    assert sorted(ids.to_pylist()) == ["child-1", "parent-1", "parent-2"]
+    expected = {f"{who}-{fork}" for who in ("parent", "child") for fork in range(2)}
+    assert sorted(ids.to_pylist()) == sorted({"parent-first", *expected})
 
 
 def test_the_store_away_for_a_while(log: Logger, tmp_path: Path, monkeypatch) -> None:
@@ -299,7 +322,7 @@ def test_picks_follow_the_layers() -> None:
         "layers": [{"name": "fees", "terms": {"a": -0.05}}, {"name": "pin", "picks": "c"},
                    {"name": "rest", "terms": {"a": 0.0}}, {"name": "guard", "terms": {"c": -9}}],
     }  # fmt: skip
-    columns = make_batch([(DECISION, record)], Shape()).tables["decisions"]
+    columns = make_batch([(DECISION, record)], Shape()).parts[0]["decisions"]
     picks = [columns[f"pick_{name}"][0] for name in ("model", "fees", "pin", "rest", "guard")]
     assert picks == ["a", "b", "c", "c", "b"]
     assert columns["chosen"] == ["b"]
@@ -308,7 +331,7 @@ def test_picks_follow_the_layers() -> None:
 def test_shapes_of_records_may_differ() -> None:
     records = [{"id": "1", "at": NOW, "dims": {"a": 1}}, {"id": "2", "at": NOW, "dims": {"b": 2}},
                {"id": "3", "at": NOW, "raw": {"c": 3}}, {"id": "4", "at": NOW}]  # fmt: skip
-    columns = make_batch([(DECISION, record) for record in records], Shape()).tables["decisions"]
+    columns = make_batch([(DECISION, record) for record in records], Shape()).parts[0]["decisions"]
     order = columns["decision_id"]
     assert {len(values) for values in columns.values()} == {4}
     assert columns["a"][order.index("1")] == 1

@@ -66,6 +66,11 @@ class Naming:
     is_phone: bool = False
     forbidden: str = ""
 
+    @property
+    def decides(self) -> bool:
+        """Whether something is done about values that show nothing themselves."""
+        return bool(self.forbidden) or self.is_dropped or self.is_hashed or self.is_phone
+
 
 def words_of(name: str) -> list[str]:
     """Return the words of a name in snake, kebab or camel case, in lower case."""

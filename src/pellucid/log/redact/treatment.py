@@ -35,12 +35,13 @@ def is_clean(values: Sequence[Any], *, reads_keys: bool) -> bool:
         # Most columns of texts repeat a few. A value of another type is a TypeError.
         texts = set(values)
         texts.discard(None)
-        return _is_clean_text("\n".join(texts), reads_keys=reads_keys)
+        return is_clean_text("\n".join(texts), reads_keys=reads_keys)
     except TypeError:
         return _HARMLESS.issuperset(map(type, values))
 
 
-def _is_clean_text(joined: str, *, reads_keys: bool) -> bool:
+def is_clean_text(joined: str, *, reads_keys: bool) -> bool:
+    """Return whether texts, joined by line ends, hold nothing to look at."""
     return not may_hold(joined) and not (reads_keys and "{" in joined)
 
 
