@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pellucid.log.client import Logger
     from pellucid.log.live import LiveSettings
     from pellucid.log.redact import Redaction
+    from pellucid.log.sampling import KeepRate, Sampling
     from pellucid.monitor.answer import Answer
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
@@ -59,7 +60,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Answer": ("pellucid.monitor.answer", "Answer"),
     "Observatory": ("pellucid.observatory", "Observatory"),
     "LiveSettings": ("pellucid.log.live", "LiveSettings"),
+    "KeepRate": ("pellucid.log.sampling", "KeepRate"),
     "Redaction": ("pellucid.log.redact", "Redaction"),
+    "Sampling": ("pellucid.log.sampling", "Sampling"),
     "Window": ("pellucid.windows", "Window"),
     "read_spec": ("pellucid.spec.codec", "read_spec"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},
@@ -77,6 +80,7 @@ __all__ = [
     "EngineError",
     "ExplainError",
     "Feature",
+    "KeepRate",
     "Layer",
     "LiveSettings",
     "Logger",
@@ -86,6 +90,7 @@ __all__ = [
     "Outcome",
     "PellucidError",
     "Redaction",
+    "Sampling",
     "Segment",
     "SpecError",
     "StoreError",

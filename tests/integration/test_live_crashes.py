@@ -7,8 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ SYSTEM = System(
 )
 WORKER = """
 import sys, time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import pellucid
 from pellucid import LiveSettings
 lake, spool, first = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -130,13 +131,19 @@ def test_two_processes_on_one_spool_folder(root: Path) -> None:
     assert acknowledged <= set(ids)
 
 
+def give_up(log: Logger) -> None:
+    log.close(timeout=0.1)
+    while any(thread.name == "pellucid-flush" for thread in threading.enumerate()):
+        time.sleep(0.01)
+
+
 def left_behind(root: Path, count: int) -> Path:
     """Spool records that nobody stores, as a killed process leaves them."""
     log = Logger(SYSTEM, to=root / "lake", live=settings(root))
     log._sink.store = lambda *_: (_ for _ in ()).throw(OSError("away"))
     for number in range(count):
         assert log.record({"id": f"d{number}", "at": NOW}, durable=True, timeout=30)
-    log.close(timeout=30)
+    give_up(log)
     return next((root / "spool").glob("*.spool"))
 
 
@@ -153,6 +160,29 @@ def test_a_harmed_spool_loses_no_more_than_was_harmed(root: Path, harm: str) -> 
     assert set(stored_ids(root)) == {f"d{number}" for number in range(9)} | {"last"}
     assert log.health().damaged_bytes > 0
     assert list((root / "spool").glob("*.damaged")), "the bytes are kept for a look"
+
+
+def test_a_clock_that_is_set_back_costs_no_record(root: Path, monkeypatch) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=2)
+
+    log = Logger(SYSTEM, to=root / "lake", live=settings(root))
+    log._sink.store = lambda *_: (_ for _ in ()).throw(OSError("away"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pellucid.log.worker.datetime", Ahead)
+        record = {"id": "ahead", "at": Ahead.now(UTC)}
+        assert log.record(record, durable=True, timeout=30)
+    # From here on the clock is right again, in this process and in the next.
+    give_up(log)
+    again = settle(root)
+    assert again.health().is_well
+    assert set(stored_ids(root)) == {"ahead", "last"}
+    wrong = Logger(SYSTEM, to=root / "lake", live=settings(root))
+    wrong.record({"id": "wrong", "at": Ahead.now(UTC)})
+    assert wrong.close()
+    assert any("in the future" in reason for reason in wrong.health().refused)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")

@@ -89,14 +89,14 @@ class BulkLog:
         """Return the same under another spec."""
         return replace(self, system=system)
 
-    def store_live(self, name: str, rows: pa.Table, key: BatchKey) -> Counter[str]:
+    def store_live(self, name: str, rows: pa.Table, key: BatchKey, now: datetime) -> Counter[str]:
         """Store rows that a live logger spooled; return the reasons of those refused."""
         table = LOGGED[name]
         source = Source(f"live {key.source}:{key.sequence}", key.source, lambda: iter(()), None)
         report = BulkReport(name, source.name)
         rows = undeclared_as_raw(table, rows, self.system, report)
         try:
-            self._store(table, source, rows, report, key)
+            self._store(table, source, rows, report, key, now)
         except DataError as error:
             # A batch that can never be stored must not hold up those behind it.
             refused = Validated.all_refused(rows, error.violations)
@@ -154,7 +154,7 @@ class BulkLog:
         if self.redactor is not None and not has_twins:
             # Before anything looks at a value: an error or a quarantined row must not hold it.
             mapped = self.redactor.arrow(table.name, mapped)
-        self._store(table, source, mapped, report, key)
+        self._store(table, source, mapped, report, key, datetime.now(UTC))
 
     def _batch_key(self, source: Source, sequence: int, timezone: str | None) -> BatchKey:
         # The same file under another spec or zone is another batch: rows refused before may fit
@@ -168,11 +168,11 @@ class BulkLog:
         rows: pa.Table,
         report: BulkReport,
         key: BatchKey | None,
+        now: datetime,
     ) -> None:
         first_row = report.read - rows.num_rows if report.read else 0
         checked = validate(
-            table, rows, names=declared_names(self.system), now=datetime.now(UTC),
-            where=source.name,
+            table, rows, names=declared_names(self.system), now=now, where=source.name,
         )  # fmt: skip
         if len(checked.refused_rows):
             # Before the accepted rows: once those are committed, the chunk is not looked at again.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pellucid.log.bulk import BulkReport
     from pellucid.log.health import Health
     from pellucid.log.redact import Redaction, Redactor
+    from pellucid.log.sampling import Sampling
     from pellucid.spec.system import System
 
 
@@ -56,11 +57,13 @@ class Logger:
         IBANs, e-mail addresses and phone numbers are found and masked without being declared.
     redaction_key : bytes, optional
         Key of the hashes, at least 16 bytes; never stored.
+    sampling : Sampling, optional
+        Which live decisions are kept; by default all.
 
     Raises
     ------
     SpecError
-        If the spec is not sound.
+        If the spec is not sound, or the sampling does not fit it.
     DataError
         If a redaction asks for hashes without a key.
 
@@ -85,16 +88,19 @@ class Logger:
         live: LiveSettings | None = None,
         redaction: Redaction | None = None,
         redaction_key: bytes | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         if not isinstance(system, str):
             from pellucid.spec.bind import check_system
 
             check_system(system)
+            if sampling is not None:
+                sampling.check(system.dimension_names)
         make_redactor = partial(_redactor, redaction, redaction_key)
         if redaction is not None:
             # Now, and not in the background: a declaration that cannot be kept must be told.
             make_redactor()
-        self._sink = Sink(system, os.fspath(to), storage_options, make_redactor)
+        self._sink = Sink(system, os.fspath(to), storage_options, make_redactor, sampling)
         self._live = LiveLog(self._sink, live or LiveSettings())
 
     @property
@@ -132,7 +138,8 @@ class Logger:
         attempt : int, default 1
             1 for the first decision on a request.
         **fields
-            ``model_id``, ``policy_version``, ``arm``, ``cutoffs``.
+            ``model_id``, ``policy_version``, ``arm``, ``cutoffs``; and ``sample_weight``, where
+            the service has sampled its decisions itself.
         """
         record = {
             "id": id, "at": at, "dims": dims, "raw": raw, "amount_minor": amount_minor,
@@ -161,7 +168,8 @@ class Logger:
         -------
         bool
             With `durable`, whether it is on disk: then it will be in the tables, once, whatever
-            happens to this process. Otherwise True.
+            happens to this process. True as well where sampling left it out, and without
+            `durable`.
         """
         if durable:
             return self._live.hand_over_durably(decision, DECISION, timeout)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pellucid.log.gather import Columns
@@ -25,17 +27,35 @@ def to_arrow(columns: Columns) -> pa.Table:
     return pa.table({name: _array(name, values) for name, values in columns.items()})
 
 
-def encode_batch(records: int, tables: Mapping[str, pa.Table]) -> bytes:
-    """Return Arrow tables, and how many records they come from, as bytes."""
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A batch as the spool holds it.
+
+    Attributes
+    ----------
+    records : int
+        Records that it comes from.
+    clock : datetime
+        When it was spooled, by this machine's clock, which may have been set back since; aware.
+    tables : mapping of str to pyarrow.Table
+        Rows by table.
+    """
+
+    records: int
+    clock: datetime
+    tables: Mapping[str, pa.Table]
+
+
+def encode_batch(batch: Spooled) -> bytes:
+    """Return a batch as bytes."""
     import msgspec
 
-    return msgspec.msgpack.encode(
-        (records, {name: _to_stream(rows) for name, rows in tables.items()})
-    )
+    streams = {name: _to_stream(rows) for name, rows in batch.tables.items()}
+    return msgspec.msgpack.encode((batch.records, batch.clock, streams))
 
 
-def decode_batch(payload: bytes) -> tuple[int, dict[str, pa.Table]]:
-    """Return how many records a spooled payload holds, and their Arrow tables.
+def decode_batch(payload: bytes) -> Spooled:
+    """Return a batch from its bytes.
 
     Raises
     ------
@@ -45,8 +65,10 @@ def decode_batch(payload: bytes) -> tuple[int, dict[str, pa.Table]]:
     import msgspec
     import pyarrow as pa
 
-    records, streams = msgspec.msgpack.decode(payload, type=tuple[int, dict[str, bytes]])
-    return records, {name: pa.ipc.open_stream(data).read_all() for name, data in streams.items()}
+    kind = tuple[int, datetime, dict[str, bytes]]
+    records, clock, streams = msgspec.msgpack.decode(payload, type=kind)
+    tables = {name: pa.ipc.open_stream(data).read_all() for name, data in streams.items()}
+    return Spooled(records, clock, tables)
 
 
 def joined(batches: Iterable[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:

@@ -48,8 +48,8 @@ def drain(spool: Path, *, root: str, system: str, options: Mapping[str, str] | N
     sink, counts = Sink(system, root, options), Counts()
     for segment in abandoned_segments(spool, most_bytes=_MOST_BYTES):
         for frame in segment.frames():
-            _, tables = decode_batch(frame.payload)
-            sink.store([tables], segment.identity, frame.sequence, counts)
+            batch = decode_batch(frame.payload)
+            sink.store([batch], segment.identity, frame.sequence, counts)
         segment.close(remove=True)
     return counts
 

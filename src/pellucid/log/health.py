@@ -24,6 +24,8 @@ class Health:
         Records on this machine's disk since the start.
     stored : int
         Records in the tables since the start.
+    sampled_out : int
+        Decisions left out by sampling.
     dropped : dict of str to int
         Records lost, by reason.
     refused : dict of str to int
@@ -46,6 +48,7 @@ class Health:
     queued: int = 0
     spooled: int = 0
     stored: int = 0
+    sampled_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)

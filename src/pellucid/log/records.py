@@ -15,6 +15,7 @@ from typing import Any
 
 from pellucid.log.gather import Columns, RefusedError, put, repeated, spread
 from pellucid.log.replay import replay
+from pellucid.log.sampling import Sampling
 
 Record = Mapping[str, Any]
 Tables = dict[str, Columns]
@@ -26,6 +27,7 @@ _FIRST_ERRORS = 20
 DECISION_KEYS = frozenset({
     "id", "at", "request_id", "attempt", "dims", "raw", "amount_minor", "currency", "model_id",
     "policy_version", "arm", "cutoffs", "candidates", "layers", "chosen", "propensity",
+    "sample_weight",
 })  # fmt: skip
 CANDIDATE_KEYS = frozenset({
     "id", "features", "raw_score", "probability", "is_eligible", "ineligible_reason", "dims",
@@ -53,11 +55,14 @@ class Shape:
         Decision dimensions that candidate rows carry too.
     candidate_dimensions : tuple of str
         Dimensions of the chosen candidate that decisions carry as ``chosen_<name>``.
+    sampling : Sampling, optional
+        Which decisions are kept.
     """
 
     scale: str = "probability"
     repeats: tuple[str, ...] = ()
     candidate_dimensions: tuple[str, ...] = ()
+    sampling: Sampling | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +75,8 @@ class Batch:
         Columns by table; more than one where bad records split the batch.
     records : int
         Records taken.
+    sampled_out : int
+        Decisions that sampling left out.
     refused : Counter of str
         Records refused, by reason.
     refused_places : set of int
@@ -80,6 +87,7 @@ class Batch:
 
     parts: list[Tables] = field(default_factory=list)
     records: int = 0
+    sampled_out: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     refused_places: set[int] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
@@ -101,9 +109,20 @@ def make_batch(records: Sequence[tuple[str, Record]], shape: Shape) -> Batch:
     batch = Batch()
     for kind in _READERS:
         places = [place for place, (found, _) in enumerate(records) if found == kind]
+        if kind == DECISION and shape.sampling is not None:
+            kept = [place for place in places if _is_kept(records[place][1], shape.sampling)]
+            batch.sampled_out = len(places) - len(kept)
+            places = kept
         if places:
             _read(batch, kind, places, [records[place][1] for place in places], shape)
     return batch
+
+
+def _is_kept(record: Record, sampling: Sampling) -> bool:
+    try:
+        return sampling.keeps(record)
+    except Exception:  # noqa: BLE001 - what is wrong with it is told where it is read
+        return True
 
 
 def _read(
@@ -163,6 +182,8 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
         "chosen": chosen,
     }
     columns.update((name, given[name]) for name in _PLAIN_DECISION if name in given)
+    if shape.sampling is not None or "sample_weight" in given:
+        columns["sample_weight"] = _weights(records, shape.sampling)
     tables: Tables = {"decisions": columns}
     own: Columns = {}
     if candidates:
@@ -194,6 +215,15 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     put(columns, spread(given.get("cutoffs", ())), "cutoff_")
     put(columns, spread(picks), "pick_")
     return tables
+
+
+def _weights(records: Sequence[Record], sampling: Sampling | None) -> list[float]:
+    """Return the sample weights: the callers' own, and the inverse of the keep rate here."""
+    given = [record.get("sample_weight") for record in records]
+    return [
+        (1.0 if weight is None else float(weight)) / (sampling.rate_of(record) if sampling else 1)
+        for weight, record in zip(given, records, strict=True)
+    ]
 
 
 def _candidates(items: Sequence[Record], chosen: Sequence[Any]) -> Columns:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pellucid.errors import SpecError
-from pellucid.log.columns import joined, to_arrow
+from pellucid.log.columns import Spooled, joined, to_arrow
 from pellucid.log.gather import Columns
 from pellucid.log.health import Counts
 from pellucid.log.records import Shape
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pellucid.log.bulk import BulkLog
     from pellucid.log.redact import Redactor
+    from pellucid.log.sampling import Sampling
     from pellucid.spec.system import System
 
 _ORDER = ("decisions", "candidates", "outcomes")
@@ -36,6 +38,8 @@ class Sink:
     make_redactor : callable, optional
         Makes a redactor; live and bulk logging have one each, since they run in threads of their
         own. None where everything that comes is clean already.
+    sampling : Sampling, optional
+        Which live decisions are kept.
     """
 
     def __init__(
@@ -44,9 +48,11 @@ class Sink:
         root: str,
         options: Mapping[str, str] | None,
         make_redactor: Callable[[], Redactor] | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.system, self.root, self.options = system, root, options
         self._make_redactor = make_redactor
+        self._sampling = sampling
         self._redactor: Redactor | None = None
         self._bulk: BulkLog | None = None
         self.is_forked = False
@@ -78,15 +84,16 @@ class Sink:
         system = self.system
         if isinstance(system, str):
             if self._bulk is None and self.is_forked:
-                return Shape()
+                return Shape(sampling=self._sampling)
             try:
                 system = self.bulk.system
             except OSError:
-                return Shape()
+                return Shape(sampling=self._sampling)
         return Shape(
             scale=system.policy_scale,
             repeats=system.candidate.repeats,
             candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
+            sampling=self._sampling,
         )
 
     def redact(self, columns: Mapping[str, Columns], counts: Counts) -> dict[str, pa.Table]:
@@ -106,10 +113,11 @@ class Sink:
         counts.redact(Counter({name: count for name, count in found.items() if count}))
         return clean
 
-    def store(
-        self, batches: list[dict[str, pa.Table]], source: str, sequence: int, counts: Counts
-    ) -> None:
+    def store(self, batches: Sequence[Spooled], source: str, sequence: int, counts: Counts) -> None:
         """Store batches under a key, each row once.
+
+        Times count as in the future only if they are later than both clocks: now, and when the
+        record was spooled. So a clock that is set back costs no record.
 
         Raises
         ------
@@ -118,14 +126,15 @@ class Sink:
         """
         from pellucid.store.writer import BatchKey
 
-        tables = joined(batches)
+        tables = joined(batch.tables for batch in batches)
+        now = max([datetime.now(UTC), *(batch.clock for batch in batches)])
         if self.bulk.is_inferred:
             self._widen(tables)
         key = BatchKey(source, sequence)
         refused: Counter[str] = Counter()
         for name in _ORDER:
             if name in tables:
-                refused += self.bulk.store_live(name, tables[name], key)
+                refused += self.bulk.store_live(name, tables[name], key, now)
         # Only now: a table that fails has all of them stored, and so counted, again.
         counts.refuse(refused)
         for reason in refused:

@@ -8,10 +8,11 @@ import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.log.columns import decode_batch, encode_batch, joined
+from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined
 from pellucid.log.drain import drain_outside
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import Batch, Record, make_batch
@@ -163,7 +164,7 @@ class Worker:
         return Health(
             logged=counts.numbers["logged"], queued=len(self._queue),
             spooled=counts.numbers["spooled"], stored=counts.numbers["stored"],
-            dropped=dict(counts.dropped),
+            sampled_out=counts.numbers["sampled_out"], dropped=dict(counts.dropped),
             refused=dict(counts.refused), redacted=dict(counts.redacted),
             lag_seconds=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
             spool_bytes=size, recovered=counts.numbers["recovered"],
@@ -195,7 +196,7 @@ class Worker:
     def _spool_items(self, items: list[Item]) -> None:
         try:
             batch, tables = self._prepared(items)
-            if batch.records and self._append(batch.records, tables):
+            if not batch.records or self._append(batch.records, tables):
                 for place, (_, _, ticket) in enumerate(items):
                     if ticket is not None:
                         ticket.is_durable = place not in batch.refused_places
@@ -217,10 +218,11 @@ class Worker:
             self.counts.refuse(batch.refused)
             for error in batch.errors:
                 self.counts.error(error)
+        self.counts.add("sampled_out", batch.sampled_out)
         return batch, joined(self._sink.redact(part, self.counts) for part in batch.parts)
 
     def _append(self, records: int, tables: dict[str, pa.Table]) -> bool:
-        payload = encode_batch(records, tables)
+        payload = encode_batch(Spooled(records, datetime.now(UTC), tables))
         try:
             with self._lock:
                 self._segment(len(payload)).append(payload)
@@ -298,7 +300,7 @@ class Worker:
             self.counts.add("damaged_bytes", segment.torn_bytes)
             for frame in segment.frames():
                 with contextlib.suppress(Exception):
-                    self.counts.add("recovered", decode_batch(frame.payload)[0])
+                    self.counts.add("recovered", decode_batch(frame.payload).records)
         with self._lock:
             self._full.extendleft(found)
 
@@ -336,8 +338,7 @@ class Worker:
     def _store_frames(self, segment: Segment, frames: list[Frame]) -> int:
         last = frames[-1].sequence
         try:
-            found = [decode_batch(frame.payload) for frame in frames]
-            batches = [tables for _, tables in found]
+            batches = [decode_batch(frame.payload) for frame in frames]
             self._sink.store(batches, segment.identity, last, self.counts)
         except OSError:
             # The store is away, or says so: all of it is tried again.
@@ -351,7 +352,7 @@ class Worker:
             self.counts.refuse(Counter({f"batch set aside ({type(error).__name__})": 1}))
             self.counts.error(f"a batch was set aside: {type(error).__name__}")
             return 0
-        return sum(records for records, _ in found)
+        return sum(batch.records for batch in batches)
 
     def _flush_outside(self) -> bool:
         with self._lock:
