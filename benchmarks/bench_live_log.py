@@ -24,6 +24,8 @@ from harness import Report, Spread, parse_options
 import pellucid
 
 RECORDS = 20_000
+ROUTES = ("route-0", "route-1", "route-2", "route-3")
+TERMS = dict.fromkeys(ROUTES, -0.01)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -51,8 +53,9 @@ def ours(candidates: int) -> dict[str, float]:
     records = [record(number, candidates) for number in range(RECORDS)]
     root = Path(tempfile.mkdtemp())
     live = pellucid.LiveSettings(
-        spool=root / "spool", most_queued=RECORDS + 1, flush_seconds=3600, close_seconds=600
-    )
+        spool=root / "spool", most_queued=RECORDS + 1, most_queued_bytes=2**40,
+        flush_seconds=3600, close_seconds=600,
+    )  # fmt: skip
     system = pellucid.System(
         name="live", dimensions=(pellucid.Dimension(name="country"),),
         features=tuple(pellucid.Feature(name=name, kind="category" if "text" in name else "number")
@@ -83,6 +86,72 @@ def ours(candidates: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def context(log: pellucid.Logger, number: int, features: dict[str, object]) -> None:
+    with log.decision(f"context-{number}", at=NOW, dims={"country": "BR"}) as decision:
+        for name in ROUTES:
+            decision.candidate(name, features=features, raw_score=0.1, probability=0.5)
+        decision.layer("fees", TERMS)
+        decision.chose("route-0", propensity=0.95)
+
+
+def in_context() -> dict[str, float]:
+    root = Path(tempfile.mkdtemp())
+    live = pellucid.LiveSettings(
+        spool=root / "spool", most_queued=RECORDS + 1, most_queued_bytes=2**40,
+        flush_seconds=3600, close_seconds=600,
+    )  # fmt: skip
+    system = pellucid.System(name="live", dimensions=(pellucid.Dimension(name="country"),))
+    log = pellucid.Logger(system, to=root / "lake", live=live)
+    features = record(1, 1)["candidates"][0]["features"]
+    context(log, -1, features)
+    walls = []
+    for number in range(RECORDS):
+        start = time.perf_counter_ns()
+        context(log, number, features)
+        walls.append(time.perf_counter_ns() - start)
+    log.close(0)
+    shutil.rmtree(root)
+    return {"p50": sorted(walls)[RECORDS // 2] / 1000}
+
+
+def others() -> dict[str, Callable[[dict[str, object]], object]]:
+    """What the same record costs with loggers that services have already."""
+    import structlog
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Counting(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:  # noqa: ARG002 - the protocol's name
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Counting()))
+    tracer = provider.get_tracer("bench")
+
+    def span(item: dict[str, object]) -> None:
+        features = item["candidates"][0]["features"]
+        with tracer.start_as_current_span("decision", attributes=features):
+            pass
+
+    lines = tempfile.TemporaryFile("w")  # noqa: SIM115 - it lives as long as the process
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(lines), processors=[structlog.processors.JSONRenderer(default=str)]
+    )
+    return {
+        "structlog, JSON to a file": lambda item: logger.info("decision", **item),
+        "OpenTelemetry span, counted and thrown away": span,
+    }
+
+
+def cost(call: Callable[[dict[str, object]], object]) -> float:
+    """Return CPU microseconds a record, all threads."""
+    records = [record(number, 1) for number in range(RECORDS // 4)]
+    begin = cpu()
+    for item in records:
+        call(item)
+    return (cpu() - begin) / len(records) * 1e6
+
+
 def floor(candidates: int) -> dict[str, float]:
     records = [record(number, candidates) for number in range(RECORDS)]
     queue: deque[object] = deque()
@@ -111,6 +180,8 @@ def floor(candidates: int) -> dict[str, float]:
 def main() -> None:
     options = parse_options(__doc__, rounds=3)
     found = Report("live_log", "what does a live decision cost?", options.scale == 1)
+    # Thrown away: what the libraries cost to import is no part of a decision.
+    ours(1)
     for candidates in (1, 4):
         sides = [(ours(candidates), floor(candidates)) for _ in range(options.rounds)]
         for part, unit, most in (
@@ -122,6 +193,12 @@ def main() -> None:
             mine = Spread.of([side[0][part] for side in sides])
             other = Spread.of([side[1][part] for side in sides]) if part == "spool" else None
             found.add(f"{candidates} x 40 features", unit, mine, other, most=most)
+            if part == "tables" and candidates == 1:
+                for name, call in others().items():
+                    costs = Spread.of([cost(call) for _ in range(options.rounds)])
+                    found.add(f"1 x 40 features, {name}", unit, mine, costs, most_ratio=1.0)
+    walls = Spread.of([in_context()["p50"] for _ in range(options.rounds)])
+    found.add("4 x 40 features, in a context", "us wall, caller p50", walls, None, most=10.0)
     found.finish()
 
 

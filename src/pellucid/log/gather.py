@@ -6,7 +6,8 @@ collector's passes would cost as much as the work itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from operator import itemgetter
@@ -43,7 +44,7 @@ def spread(maps: Sequence[Mapping[str, Any] | None]) -> Columns:
     first = tuple(maps[0]) if maps and maps[0] else ()
     try:
         if len(first) > 1 and set(map(len, maps)) == {len(first)}:  # type: ignore[arg-type]
-            values = list(chain.from_iterable(map(itemgetter(*first), maps)))
+            values = list(chain.from_iterable(map(itemgetter(*first), maps)))  # type: ignore[arg-type]
             _check_text(first)
             return {name: values[place :: len(first)] for place, name in enumerate(first)}
     except (KeyError, TypeError):
@@ -78,6 +79,20 @@ def put(columns: Columns, found: Mapping[str, Sequence[Any]], prefix: str = "") 
         if (whole := prefix + name) in columns:
             raise RefusedError("a name is given twice, or is that of a fixed field")
         columns[whole] = values
+
+
+def size_of(value: object, depth: int = 6) -> int:
+    """Return the bytes that a value of mappings and sequences holds in memory, about."""
+    size = sys.getsizeof(value)
+    if depth == 0:
+        return size
+    if isinstance(value, Mapping):
+        inner: Iterable[object] = value.values()
+    elif isinstance(value, (list, tuple)):
+        inner = value
+    else:
+        return size
+    return size + sum(size_of(item, depth - 1) for item in inner)
 
 
 @lru_cache(maxsize=1024)

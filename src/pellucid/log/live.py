@@ -35,7 +35,10 @@ class LiveSettings:
     Attributes
     ----------
     most_queued : int
-        Records held in memory at most; at 5 kB a record the default is about 50 MB.
+        Records held in memory at most.
+    most_queued_bytes : int
+        Memory that they may hold, by the size of those seen lately; large records make the queue
+        shorter.
     when_full : str
         ``drop_new``, ``drop_oldest``, or ``block`` the caller for up to `block_seconds`; what is
         dropped is counted.
@@ -56,6 +59,7 @@ class LiveSettings:
     """
 
     most_queued: int = 10_000
+    most_queued_bytes: int = 64 * 1024 * 1024
     when_full: WhenFull = "drop_new"
     block_seconds: float = 0.05
     copies: bool = False
@@ -162,6 +166,11 @@ class LiveLog:
         self._logged = 0
         self._counts = Counts()
 
+    def _fit(self, record_bytes: float) -> None:
+        if not self._is_closed:
+            fitting = int(self.settings.most_queued_bytes / record_bytes)
+            self._limit = max(1, min(self.settings.most_queued, fitting))
+
     def _has_started(self) -> bool:
         try:
             self._start()
@@ -184,7 +193,7 @@ class LiveLog:
             )
             worker = Worker(
                 self._queue, settings=settings, sink=self._sink, counts=self._counts,
-                drains_outside=self._drains_outside,
+                drains_outside=self._drains_outside, on_size=self._fit,
             )  # fmt: skip
             worker.start()
             self._worker = worker

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined
 from pellucid.log.drain import drain_outside
+from pellucid.log.gather import size_of
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import Batch, Record, make_batch
 from pellucid.log.sink import Sink
@@ -73,6 +75,8 @@ class Worker:
         Stores column batches exactly once.
     drains_outside : bool
         Whether the tables' library cannot be used in this process, a fork of one that used it.
+    on_size : callable
+        Told the bytes of a record in memory, a mean over those seen lately.
     """
 
     def __init__(
@@ -83,11 +87,14 @@ class Worker:
         sink: Sink,
         counts: Counts,
         drains_outside: bool,
+        on_size: Callable[[float], None],
     ) -> None:
         self._queue = queue
         self._settings = settings
         self._sink = sink
         self._drains_outside = drains_outside
+        self._on_size = on_size
+        self._record_bytes = 0.0
         least = _OUTSIDE_SECONDS if drains_outside else 0.0
         self._pause = max(settings.flush_seconds, least)
         self.counts = counts
@@ -191,7 +198,17 @@ class Worker:
             except IndexError:
                 break
         if items:
+            self._weigh(items[-1][1])
             self._spool_items(items)
+
+    def _weigh(self, record: Record) -> None:
+        try:
+            found = float(size_of(record))
+        except Exception:  # noqa: BLE001 - a record may be anything; it is refused where it is read
+            return
+        known = self._record_bytes
+        self._record_bytes = found if not known else 0.8 * known + 0.2 * found
+        self._on_size(self._record_bytes)
 
     def _spool_items(self, items: list[Item]) -> None:
         try:

@@ -209,6 +209,19 @@ def test_asyncio(log: Logger, tmp_path: Path) -> None:
     assert open_system(tmp_path / "lake").records.rows("candidates").num_rows == 500
 
 
+def test_large_records_make_the_queue_shorter(tmp_path: Path) -> None:
+    live = LiveSettings(spool=tmp_path / "spool", most_queued=1000, most_queued_bytes=1_000_000)
+    log = Logger(SYSTEM, to=tmp_path / "lake", live=live)
+    assert log.record(
+        {"id": "d", "at": NOW, "raw": {"text": "x" * 100_000}}, durable=True, timeout=30
+    )
+    assert 5 <= log._live._limit <= 10
+    for number in range(50):
+        log.record({"id": f"s{number}", "at": NOW}, durable=True, timeout=30)
+    assert log._live._limit > 100
+    assert log.close()
+
+
 def test_sixty_four_threads_lose_nothing(log: Logger, tmp_path: Path) -> None:
     def work(worker: int) -> None:
         for number in range(100):
