@@ -1,0 +1,1 @@
+"""Exact attributions of tree ensembles: one representation, read from any library, one kernel."""
