@@ -156,22 +156,8 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     dims = spread(given.get("dims", ()))
     lists = [item or () for item in given.get("candidates", empty)]
     layers = [item or () for item in given.get("layers", empty)]
-    chosen = list(given.get("chosen", empty))
-    picks: list[Mapping[str, Any]] = []
-    if any(layers):
-        _known(dict.fromkeys(chain.from_iterable(chain.from_iterable(layers)), ()), _LAYER_KEYS)
-        arms = given.get("arm", empty)
-        picks = [
-            replay(some, acting, shape.scale) if acting and arm != "control" else {}
-            for some, acting, arm in zip(lists, layers, arms, strict=True)
-        ]
-        chosen = [
-            list(stages.values())[-1] if pick is None and stages else pick
-            for pick, stages in zip(chosen, picks, strict=True)
-        ]
-    chosen = [pick if pick is None else str(pick) for pick in chosen]
-    sizes = list(map(len, lists))
-    candidates = _candidates(list(chain.from_iterable(lists)), repeated(chosen, sizes))
+    picks = _picks(lists, layers, given.get("arm", empty), shape)
+    chosen = _chosen(given.get("chosen", empty), picks)
     columns: Columns = {
         "decision_id": ids,
         "decided_at": at,
@@ -185,29 +171,22 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     if shape.sampling is not None or "sample_weight" in given:
         columns["sample_weight"] = _weights(records, shape.sampling)
     tables: Tables = {"decisions": columns}
-    own: Columns = {}
+    sizes = list(map(len, lists))
+    candidates = _candidates(list(chain.from_iterable(lists)), repeated(chosen, sizes))
     if candidates:
-        offsets = [0, *accumulate(sizes)]
-        eligible = candidates["is_eligible"]
-        columns["candidate_count"] = [size or None for size in sizes]
-        columns["eligible_count"] = (
-            columns["candidate_count"] if False not in eligible else
-            [sum(eligible[a:b]) if b > a else None for a, b in pairwise(offsets)]
-        )  # fmt: skip
         own = spread(candidates.pop("dims", ()))
-        _add_chosen(columns, candidates, own, sizes, shape)
         features = spread(candidates.pop("features", ()))
+        _add_chosen(columns, candidates, own, sizes, shape)
         rows: Columns = {
             "decision_id": repeated(ids, sizes), "decided_at": repeated(at, sizes)
         }  # fmt: skip
         put(rows, candidates)
         put(rows, features, "f_")
         put(rows, own)
-        if any(layers):
-            put(rows, _terms(rows["candidate_id"], layers, sizes), "layer_")
+        put(rows, _terms(rows["candidate_id"], layers, sizes), "layer_")
+        none = [None] * sum(sizes)
         put(rows, {
-            name: repeated(dims[name], sizes) if name in dims else [None] * len(eligible)
-            for name in shape.repeats
+            name: repeated(dims[name], sizes) if name in dims else none for name in shape.repeats
         })  # fmt: skip
         tables["candidates"] = rows
     put(columns, dims)
@@ -215,6 +194,29 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     put(columns, spread(given.get("cutoffs", ())), "cutoff_")
     put(columns, spread(picks), "pick_")
     return tables
+
+
+def _picks(
+    lists: Sequence[Sequence[Record]], layers: Sequence[Sequence[Record]], arms: Sequence[Any],
+    shape: Shape,
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    if not any(layers):
+        return []
+    _known(dict.fromkeys(chain.from_iterable(chain.from_iterable(layers)), ()), _LAYER_KEYS)
+    return [
+        replay(some, acting, shape.scale) if acting and arm != "control" else {}
+        for some, acting, arm in zip(lists, layers, arms, strict=True)
+    ]
+
+
+def _chosen(given: Sequence[Any], picks: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """Return the final picks: as given, else what the last layer left."""
+    if picks:
+        given = [
+            list(stages.values())[-1] if pick is None and stages else pick
+            for pick, stages in zip(given, picks, strict=True)
+        ]
+    return [pick if pick is None else str(pick) for pick in given]
 
 
 def _weights(records: Sequence[Record], sampling: Sampling | None) -> list[float]:
@@ -248,7 +250,12 @@ def _candidates(items: Sequence[Record], chosen: Sequence[Any]) -> Columns:
 def _add_chosen(
     columns: Columns, candidates: Columns, own: Columns, sizes: Sequence[int], shape: Shape
 ) -> None:
-    is_chosen = candidates["is_chosen"]
+    is_chosen, eligible = candidates["is_chosen"], candidates["is_eligible"]
+    counts = [size or None for size in sizes]
+    columns["candidate_count"] = columns["eligible_count"] = counts
+    if False in eligible:
+        bounds = pairwise([0, *accumulate(sizes)])
+        columns["eligible_count"] = [sum(eligible[a:b]) if b > a else None for a, b in bounds]
     owners = repeated(range(len(sizes)), sizes)
     place = dict(zip(compress(owners, is_chosen), compress(range(len(owners)), is_chosen),
                      strict=True))  # fmt: skip
@@ -265,6 +272,8 @@ def _add_chosen(
 def _terms(
     names: Sequence[str], layers: Sequence[Sequence[Record]], sizes: Sequence[int]
 ) -> Columns:
+    if not any(layers):
+        return {}
     acting = [
         {layer["name"]: layer["terms"] for layer in some if layer.get("terms")} for some in layers
     ]

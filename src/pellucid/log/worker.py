@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pellucid.log.backlog import Backlog
 from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined
 from pellucid.log.drain import drain_outside
 from pellucid.log.gather import size_of
 from pellucid.log.health import Counts, Health
 from pellucid.log.records import Batch, Record, make_batch
 from pellucid.log.sink import Sink
-from pellucid.log.spool import Frame, Segment, SpoolFullError, abandoned_segments, new_segment
+from pellucid.log.spool import Frame, Segment, SpoolFullError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,6 @@ class Ticket:
 Item = tuple[str, Record, Ticket | None]
 _POLL_SECONDS = 0.05
 _BATCH_RECORDS = 1000
-_ROTATE_BYTES = 8 * 1024 * 1024
 _FLUSH_BYTES = 16 * 1024 * 1024
 _LONGEST_WAIT_SECONDS = 30.0
 # A drain outside starts an interpreter.
@@ -98,19 +98,13 @@ class Worker:
         least = _OUTSIDE_SECONDS if drains_outside else 0.0
         self._pause = max(settings.flush_seconds, least)
         self.counts = counts
-        self._lock = threading.Lock()
+        self._backlog = Backlog(settings.spool, most_bytes=settings.most_spool_bytes)
         # Held at work, so that a fork can wait for a moment at which no library is in the middle
         # of something that its child could never finish.
         self._at_work = (threading.Lock(), threading.Lock())
         self._is_resting = False
         self._rested: list[threading.Lock] = []
-        self._active: Segment | None = None
-        self._full: deque[Segment] = deque()
-        self._flushed_to = 0
-        self._flushed_at = 0
-        self._pending_records = 0
         self._handed_on = 0
-        self._oldest: float | None = None
         self._closing = threading.Event()
         self._deadline = 0.0
         self._is_drained = False
@@ -158,22 +152,18 @@ class Worker:
 
     def abandon(self) -> None:
         """Let go of files that belong to the parent process, after a fork."""
-        for segment in [*([self._active] if self._active else []), *self._full]:
-            segment.close(remove=False)
+        self._backlog.abandon()
 
     def health(self) -> Health:
         """Return the counts and the state of queue and spool."""
         counts = self.counts
-        with self._lock:
-            segments = [*([self._active] if self._active else []), *self._full]
-            size = sum(segment.size for segment in segments)
-            oldest = self._oldest
+        size, lag = self._backlog.state()
         return Health(
             logged=counts.numbers["logged"], queued=len(self._queue),
             spooled=counts.numbers["spooled"], stored=counts.numbers["stored"],
             sampled_out=counts.numbers["sampled_out"], dropped=dict(counts.dropped),
             refused=dict(counts.refused), redacted=dict(counts.redacted),
-            lag_seconds=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
+            lag_seconds=lag,
             spool_bytes=size, recovered=counts.numbers["recovered"],
             damaged_bytes=counts.numbers["damaged_bytes"], errors=tuple(counts.errors),
         )  # fmt: skip
@@ -241,10 +231,7 @@ class Worker:
     def _append(self, records: int, tables: dict[str, pa.Table]) -> bool:
         payload = encode_batch(Spooled(records, datetime.now(UTC), tables))
         try:
-            with self._lock:
-                self._segment(len(payload)).append(payload)
-                self._oldest = self._oldest or time.monotonic()
-                self._pending_records += records
+            self._backlog.append(payload, records)
         except SpoolFullError:
             self.counts.drop("spool full", records)
         except OSError as error:
@@ -254,18 +241,6 @@ class Worker:
             self.counts.add("spooled", records)
             return True
         return False
-
-    def _segment(self, size: int) -> Segment:
-        held = sum(segment.size for segment in self._full)
-        if self._active is not None and self._active.size + size > _ROTATE_BYTES:
-            self._full.append(self._active)
-            held += self._active.size
-            self._active = None
-        room = self._settings.most_spool_bytes - held
-        if self._active is None:
-            self._active = new_segment(self._settings.spool, most_bytes=room)
-        self._active.most_bytes = room
-        return self._active
 
     def _flush_forever(self) -> None:
         if not self._drains_outside:
@@ -293,7 +268,7 @@ class Worker:
                 self._is_drained = True
                 break
             self._spooled_all.wait(self._pause)
-        self._release()
+        self._backlog.release()
 
     def _work(self, thread: int) -> threading.Lock:
         while self._is_resting:
@@ -306,10 +281,7 @@ class Worker:
 
     def _take_over(self) -> None:
         try:
-            self._settings.spool.mkdir(parents=True, exist_ok=True)
-            found = abandoned_segments(
-                self._settings.spool, most_bytes=self._settings.most_spool_bytes
-            )
+            found = self._backlog.take_over()
         except OSError as error:
             self.counts.error(f"spool: {error.strerror}")
             return
@@ -318,39 +290,20 @@ class Worker:
             for frame in segment.frames():
                 with contextlib.suppress(Exception):
                     self.counts.add("recovered", decode_batch(frame.payload).records)
-        with self._lock:
-            self._full.extendleft(found)
 
     def _flush_some(self) -> bool:
         """Store one portion of the oldest segment; return whether there was anything."""
-        with self._lock:
-            segment = self._full[0] if self._full else self._active
-            is_done = segment is not None and segment is not self._active
+        segment, frames = self._backlog.portion(_FLUSH_BYTES)
         if segment is None:
             return False
-        frames, size = [], 0
-        for frame in segment.frames(self._flushed_at):
-            frames.append(frame)
-            size += len(frame.payload)
-            if size >= _FLUSH_BYTES:
-                break
         if frames:
             records = self._store_frames(segment, frames)
-            self._flushed_at = frames[-1].end
-            self._count_stored(segment, records)
+            self._backlog.stored(segment, frames[-1].end, records)
+            self.counts.add("stored", records)
             return True
-        if is_done:
-            if self._flushed_at < segment.size:
-                # It does not read back: acknowledged, and harmed on the disk since.
-                self.counts.add("damaged_bytes", segment.set_rest_aside(self._flushed_at))
-            with self._lock:
-                self._full.popleft()
-                if not self._full and not (self._active and self._active.size):
-                    self._oldest = None
-            segment.close(remove=True)
-            self._flushed_at = 0
-            return True
-        return False
+        damaged = self._backlog.finish(segment)
+        self.counts.add("damaged_bytes", damaged or 0)
+        return damaged is not None
 
     def _store_frames(self, segment: Segment, frames: list[Frame]) -> int:
         last = frames[-1].sequence
@@ -372,14 +325,7 @@ class Worker:
         return sum(batch.records for batch in batches)
 
     def _flush_outside(self) -> bool:
-        with self._lock:
-            segments = [*self._full, *([self._active] if self._active else [])]
-            self._full.clear()
-            self._active = None
-            records, self._pending_records = self._pending_records, 0
-        for segment in segments:
-            segment.close(remove=segment.size == 0)
-        self._handed_on += records
+        self._handed_on += self._backlog.hand_on()
         if not self._handed_on:
             return False
         sink = self._sink
@@ -389,26 +335,8 @@ class Worker:
         self.counts.refuse(Counter(refused))
         self.counts.add("stored", self._handed_on)
         self._handed_on = 0
-        self._oldest = None
+        self._backlog.settle()
         return True
-
-    def _count_stored(self, segment: Segment, records: int) -> None:
-        self.counts.add("stored", records)
-        with self._lock:
-            self._pending_records -= records
-            is_empty = self._flushed_at >= segment.size and not self._full
-            self._oldest = None if is_empty else time.monotonic()
-            if segment is self._active and self._flushed_at >= segment.size:
-                segment.empty()
-                self._flushed_at = 0
-
-    def _release(self) -> None:
-        with self._lock:
-            segments = [*self._full, *([self._active] if self._active else [])]
-            for segment in segments:
-                segment.close(remove=segment.size == 0)
-            self._full.clear()
-            self._active = None
 
 
 def _first_line(error: BaseException) -> str:
