@@ -1,0 +1,150 @@
+"""Shares split into terms: by hand, by definition, and by what must always hold."""
+
+from __future__ import annotations
+
+from math import factorial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.errors import ExplainError
+from pellucid.explain.replay import (
+    Utilities,
+    aumann_shapley,
+    fidelity,
+    neutralised,
+    picks,
+    replay_shapley,
+)
+
+NAMES = ("a", "b", "c", "d")
+
+
+def random_utilities(seed: int, *, count: int = 60, candidates: int = 4, terms: int = 3):
+    draw = np.random.default_rng(seed)
+    base = draw.normal(size=(count, candidates))
+    base[draw.random(base.shape) < 0.2] = -np.inf
+    added = draw.normal(size=(terms, count, candidates))
+    return Utilities(NAMES[:candidates], tuple(f"t{n}" for n in range(terms)), base, added)
+
+
+def by_definition(utilities: Utilities, candidate: str) -> np.ndarray:
+    place, terms = utilities.candidates.index(candidate), len(utilities.terms)
+    worth = [
+        (picks(utilities, without=tuple(
+            name for place, name in enumerate(utilities.terms) if not coalition >> place & 1
+        )) == place).mean()
+        for coalition in range(2**terms)
+    ]  # fmt: skip
+    values = np.zeros(terms)
+    for term in range(terms):
+        for coalition in range(2**terms):
+            if not coalition >> term & 1:
+                size = coalition.bit_count()
+                weight = factorial(size) * factorial(terms - size - 1) / factorial(terms)
+                values[term] += weight * (worth[coalition | 1 << term] - worth[coalition])
+    return values
+
+
+@given(st.integers(0, 10_000))
+def test_replay_shapley_is_shapleys_definition(seed: int) -> None:
+    utilities = random_utilities(seed)
+    split = replay_shapley(utilities, "b")
+    assert split.values == pytest.approx(by_definition(utilities, "b"), abs=1e-12)
+
+
+@given(st.integers(0, 10_000), st.booleans())
+def test_both_splits_add_up_to_the_share(seed: int, is_weighted: bool) -> None:  # noqa: FBT001
+    utilities = random_utilities(seed)
+    weights = np.random.default_rng(seed).uniform(1, 5, 60) if is_weighted else None
+    share = np.average(picks(utilities) == 0, weights=weights)
+    base = np.average(picks(utilities, without=utilities.terms) == 0, weights=weights)
+    for split in (
+        replay_shapley(utilities, "a", weights), aumann_shapley(utilities, "a", weights)
+    ):  # fmt: skip
+        assert split.share == pytest.approx(share, abs=1e-12)
+        assert split.base_share == pytest.approx(base, abs=1e-12)
+        assert split.values.sum() == pytest.approx(share - base, abs=1e-10)
+
+
+@given(st.integers(0, 10_000))
+def test_shares_of_all_candidates_lose_nothing(seed: int) -> None:
+    utilities = random_utilities(seed)
+    for split in (replay_shapley, aumann_shapley):
+        values = sum(split(utilities, name).values for name in utilities.candidates)
+        assert values == pytest.approx(0, abs=1e-10)
+
+
+def test_two_terms_by_hand() -> None:
+    """b leads; either term alone lifts a to the top, so each has half of the change."""
+    added = np.array([[[2.0, 0.0]], [[2.0, 0.0]]])
+    utilities = Utilities(("a", "b"), ("x", "y"), np.array([[0.0, 1.0]]), added)
+    split = replay_shapley(utilities, "a")
+    assert split.values == pytest.approx([0.5, 0.5])
+    assert (split.base_share, split.share) == (0.0, 1.0)
+    assert aumann_shapley(utilities, "a").values == pytest.approx([0.5, 0.5])
+
+
+def test_the_one_term_that_acts_has_all_of_the_credit() -> None:
+    utilities = random_utilities(3)
+    added = utilities.added.copy()
+    added[[0, 2]] = 0.0
+    alone = Utilities(utilities.candidates, utilities.terms, utilities.base, added)
+    for split in (replay_shapley(alone, "a"), aumann_shapley(alone, "a")):
+        assert split.values[[0, 2]] == pytest.approx([0, 0])
+        assert split.values[1] == pytest.approx(split.share - split.base_share)
+
+
+def test_for_two_candidates_the_way_is_flips_times_margin_shares() -> None:
+    utilities = random_utilities(5, candidates=2)
+    base, added = utilities.base, utilities.added
+    values = np.zeros((60, 3))
+    for row in range(60):
+        if not np.isfinite(base[row]).all():
+            continue
+        before, after = base[row].argmax(), (base[row] + added[:, row].sum(axis=0)).argmax()
+        margins = added[:, row, 0] - added[:, row, 1]
+        if before != after:
+            values[row] = (before - after) * margins / margins.sum()
+    assert aumann_shapley(utilities, "a").values == pytest.approx(values.mean(axis=0))
+
+
+def test_errors_cover_the_truth() -> None:
+    truth = replay_shapley(random_utilities(1, count=40_000), "a").values
+    covered = 0
+    for seed in range(100):
+        split = replay_shapley(random_utilities(100 + seed, count=400), "a")
+        covered += int((np.abs(split.values - truth) < 1.96 * split.errors).sum())
+    # 300 intervals of 95 %: fewer than 267 is a chance of one in a million.
+    assert covered >= 267
+
+
+def test_a_term_that_is_neutral_tells_no_decisions_apart() -> None:
+    utilities = random_utilities(9)
+    neutral = neutralised(utilities, "t1")
+    eligible = np.isfinite(utilities.base)
+    for candidate in range(4):
+        own = neutral.added[1][eligible[:, candidate], candidate]
+        assert np.ptp(own) == 0
+        assert own[0] == pytest.approx(utilities.added[1][eligible[:, candidate], candidate].mean())
+    assert (neutral.added[[0, 2]] == utilities.added[[0, 2]]).all()
+
+
+def test_fidelity_counts_agreement() -> None:
+    utilities = random_utilities(2)
+    logged = picks(utilities)
+    assert fidelity(utilities, logged) == 1.0
+    logged[:15] = 99
+    assert fidelity(utilities, logged) == 0.75
+
+
+def test_what_cannot_be_split_says_why() -> None:
+    with pytest.raises(ExplainError, match="13 terms"):
+        replay_shapley(random_utilities(1, terms=13), "a")
+    with pytest.raises(ExplainError, match="'z' was in none"):
+        replay_shapley(random_utilities(1), "z")
+    empty = Utilities(("a",), ("t",), np.empty((0, 1)), np.empty((1, 0, 1)))
+    with pytest.raises(ExplainError, match="no decisions"):
+        aumann_shapley(empty, "a")
