@@ -1,0 +1,194 @@
+"""A change of a traffic share split into mix, eligibility, the model and each layer, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class StageCounts:
+    """Decisions of two windows by cell, eligible set and day, and where each stage sent them.
+
+    Attributes
+    ----------
+    window : array of int64, shape (rows,)
+        0 for the baseline, 1 for the window.
+    cell : array of int64, shape (rows,)
+        Combination of dimensions.
+    group : array of int64, shape (rows,)
+        Combination of cell and set of eligible candidates.
+    day : array of int64, shape (rows,)
+    decisions : array of float64, shape (rows,)
+        Weighted.
+    hits : array of float64, shape (stages, rows)
+        Of these, those that the policy would send to the candidate after each stage; the last is
+        where they went.
+    """
+
+    window: Places
+    cell: Places
+    group: Places
+    day: Places
+    decisions: Floats
+    hits: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class ShareChange:
+    """A change of share in parts.
+
+    Attributes
+    ----------
+    before, after : float
+        Shares.
+    mix, eligibility : float
+        What more or fewer decisions of each cell, and other eligible sets within them, changed.
+    stages : array of float64, shape (stages,)
+        What the preference of the model (first), then of each layer changed.
+    cells : array of float64, shape (cells, 2 + stages)
+        The same by cell, mix first; mix by cell is against the mean share, so that more traffic in
+        a cell of low share counts as a loss there.
+    errors : array of float64, shape (3 + stages,)
+        Standard errors of the change, mix, eligibility and each stage, by leaving out each day.
+        NaN where a window has fewer than two days.
+    """
+
+    before: float
+    after: float
+    mix: float
+    eligibility: float
+    stages: Floats
+    cells: Floats
+    errors: Floats
+
+
+def product_effects(before: Floats, after: Floats) -> Floats:
+    """Return what each factor contributes to the change of a product.
+
+    Parameters
+    ----------
+    before, after : array of float64, shape (factors, ...)
+
+    Returns
+    -------
+    array of float64, shape (factors, ...)
+        Adding up to the change of the product, whatever the order of the factors.
+
+    References
+    ----------
+    Das Gupta, P. (1993). Standardization and decomposition of rates. US Bureau of the Census,
+    P23-186: the Shapley value of the game in which factors move from before to after.
+
+    Examples
+    --------
+    >>> earners = product_effects(np.array([10930, 0.717892]), np.array([16591, 0.825974]))
+    >>> [round(float(value), 3) for value in earners]
+    [4369.913, 1487.262]
+    """
+    factors = len(before)
+    effects = np.zeros_like(before, dtype=np.float64)
+    for factor in range(factors):
+        others = [other for other in range(factors) if other != factor]
+        for coalition in range(2 ** (factors - 1)):
+            size = coalition.bit_count()
+            weight = factorial(size) * factorial(factors - size - 1) / factorial(factors)
+            product = after[factor] - before[factor]
+            for place, other in enumerate(others):
+                product = product * (after if coalition >> place & 1 else before)[other]
+            effects[factor] += weight * product
+    return effects
+
+
+def split_share(counts: StageCounts) -> ShareChange:
+    """Split the change of a candidate's traffic share.
+
+    A cell that only one window has counts wholly as mix, and an eligible set that only one window
+    has as eligibility: what its preferences would be in the other is taken from the one that has
+    it. So nothing is dropped, and the parts always add up to the change.
+
+    Raises
+    ------
+    ValueError
+        If a window has no decisions.
+    """
+    groups = int(counts.group.max()) + 1 if len(counts.group) else 0
+    cell_of = np.zeros(groups, dtype=np.int64)
+    cell_of[counts.group] = counts.cell
+    decisions, hits = _summed(counts, np.ones(len(counts.day), dtype=bool), groups)
+    if (decisions.sum(axis=1) == 0).any():
+        raise ValueError("a window has no decisions")
+    parts, cells = _split(decisions, hits, cell_of)
+    shares = hits[:, -1].sum(axis=1) / decisions.sum(axis=1)
+    return ShareChange(
+        float(shares[0]), float(shares[1]), float(parts[1]), float(parts[2]), parts[3:], cells,
+        _day_errors(counts, decisions, hits, cell_of),
+    )  # fmt: skip
+
+
+def _summed(counts: StageCounts, rows: NDArray[np.bool_], groups: int) -> tuple[Floats, Floats]:
+    """Return decisions, shape (2, groups), and hits, shape (2, stages, groups)."""
+    key = (counts.window * groups + counts.group)[rows]
+    decisions = np.bincount(key, counts.decisions[rows], 2 * groups).astype(np.float64)
+    hits = np.stack([
+        np.bincount(key, stage[rows], 2 * groups).reshape(2, groups) for stage in counts.hits
+    ], axis=1)  # fmt: skip
+    return decisions.reshape(2, groups), hits.astype(np.float64)
+
+
+def _split(decisions: Floats, hits: Floats, cell_of: Places) -> tuple[Floats, Floats]:
+    """Return change, mix, eligibility and stages; and the parts by cell."""
+    cells, stages = int(cell_of.max()) + 1, hits.shape[1]
+    of_cell = np.stack([np.bincount(cell_of, window, cells) for window in decisions])
+    weight = (of_cell / of_cell.sum(axis=1, keepdims=True))[:, cell_of]
+    own = of_cell[:, cell_of]
+    eligible = np.divide(decisions, own, out=np.full_like(decisions, np.nan), where=own > 0)
+    # A cell that a window lacks has the eligible sets of the other window.
+    eligible = np.where(np.isnan(eligible), eligible[::-1], eligible)
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    here = decisions[:, None, :]
+    rate = np.divide(gained, here, out=np.full_like(gained, np.nan), where=here > 0)
+    rate = np.where(np.isnan(rate), rate[::-1], rate)
+    parts = np.zeros((cells, 2 + stages))
+    for stage in range(stages):
+        before, after = (
+            np.stack([weight[t], eligible[t], rate[t, stage]]) for t in (0, 1)
+        )  # fmt: skip
+        mix, sets, preference = product_effects(before, after)
+        parts[:, 0] += np.bincount(cell_of, mix, cells)
+        parts[:, 1] += np.bincount(cell_of, sets, cells)
+        parts[:, 2 + stage] = np.bincount(cell_of, preference, cells)
+    total = parts.sum(axis=0)
+    share = hits[:, -1].sum(axis=1) / decisions.sum(axis=1)
+    shift = np.diff(of_cell / of_cell.sum(axis=1, keepdims=True), axis=0)[0]
+    # Shifts of all cells add up to nothing, so this moves parts between cells only.
+    parts[:, 0] -= shift * share.mean()
+    return np.concatenate([[share[1] - share[0]], total]), parts
+
+
+def _day_errors(counts: StageCounts, decisions: Floats, hits: Floats, cell_of: Places) -> Floats:
+    groups = decisions.shape[1]
+    variance = np.zeros(3 + hits.shape[1])
+    for window in (0, 1):
+        days = np.unique(counts.day[counts.window == window])
+        if len(days) < 2:
+            return np.full(len(variance), np.nan)
+        left_out = []
+        for day in days:
+            own, gone = _summed(counts, (counts.day == day) & (counts.window == window), groups)
+            rest = decisions - own
+            if (rest.sum(axis=1) <= 0).any():
+                return np.full(len(variance), np.nan)
+            # Rounding can leave a group that is gone slightly above nothing.
+            rest = np.where(rest < 1e-9, 0.0, rest)
+            left = np.where(rest[:, None] > 0, hits - gone, 0.0)
+            left_out.append(_split(rest, left, cell_of)[0])
+        spread = np.array(left_out) - np.mean(left_out, axis=0)
+        variance += (len(days) - 1) / len(days) * (spread**2).sum(axis=0)
+    return np.sqrt(variance)
