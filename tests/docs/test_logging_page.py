@@ -46,12 +46,16 @@ def test_every_block_runs_in_order_and_is_stored(tmp_path: Path) -> None:
         "p1": 3, "p2": 1, "p3": 2, "p4": 2, by_span[0]: 2}  # fmt: skip
 
 
+# Of health, what is read and not charted.
+TEXTS = ("errors", "notes")
+
+
 @pytest.mark.parametrize("item", fields(pellucid.LiveSettings), ids=lambda item: item.name)
 def test_every_setting_is_there(item) -> None:
     assert f"`{item.name}`" in TEXT
 
 
-@pytest.mark.parametrize("name", [item.name for item in fields(Health) if item.name != "errors"])
+@pytest.mark.parametrize("name", [item.name for item in fields(Health) if item.name not in TEXTS])
 def test_every_number_of_health_is_there(name: str) -> None:
     """By its metric's name, or what the first metric of its line leaves out."""
     assert re.search(rf"`(pellucid_log)?_{name}(_total)?`", TEXT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -89,8 +88,8 @@ class BulkLog:
         """Return the same under another spec."""
         return replace(self, system=system)
 
-    def store_live(self, name: str, rows: pa.Table, key: BatchKey, now: datetime) -> Counter[str]:
-        """Store rows that a live logger spooled; return the reasons of those refused."""
+    def store_live(self, name: str, rows: pa.Table, key: BatchKey, now: datetime) -> BulkReport:
+        """Store rows that a live logger spooled."""
         table = LOGGED[name]
         source = Source(f"live {key.source}:{key.sequence}", key.source, lambda: iter(()), None)
         report = BulkReport(name, source.name)
@@ -105,7 +104,7 @@ class BulkLog:
             self._quarantine(table, source, refused, 0, every)
             report.count(refused, 0)
             self.writer.append(table, fixed_schema(table).empty_table(), key=key)
-        return Counter({reason: count for reason, (count, _) in report.violations.items()})
+        return report
 
     def log(
         self,
@@ -133,8 +132,7 @@ class BulkLog:
                 self._log_chunk(table, source, sequence, rows, report, timezone)
                 bar.update(rows.num_rows)
         for line in source.refused_lines():
-            report.refused += 1
-            report.note(self.redactor.text(line) if self.redactor else line, 1)
+            report.refuse_line(self.redactor.text(line) if self.redactor else line)
         if self.redactor is not None:
             report.redacted = dict(self.redactor.counts)
         return report

@@ -30,6 +30,8 @@ class BulkReport:
         Rows of batches that an earlier call had committed; they were not looked at again.
     violations : dict of str to (int, list of int)
         For each kind of violation its count and first row numbers in the source.
+    notes : dict of str to int
+        What is told of rows that were not refused for it.
     ignored : tuple of str
         Columns of the source that the spec neither maps nor declares; they were not stored.
     redacted : dict of (str, str) to int
@@ -44,6 +46,7 @@ class BulkReport:
     refused: int = 0
     committed_before: int = 0
     violations: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     redacted: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -56,9 +59,14 @@ class BulkReport:
             shown = [*shown, *(row + first_row for row in sorted(rows)[:room])]
             self.violations[reason] = (count + len(rows), shown)
 
+    def refuse_line(self, text: str) -> None:
+        """Count a line of the source that is no row."""
+        self.refused += 1
+        self.violations[text] = (self.violations.get(text, (0, []))[0] + 1, [])
+
     def note(self, reason: str, count: int) -> None:
         """Count something that is told and refuses no row."""
-        self.violations[reason] = (self.violations.get(reason, (0, []))[0] + count, [])
+        self.notes[reason] = self.notes.get(reason, 0) + count
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
@@ -76,6 +84,7 @@ class BulkReport:
             what = "look like card numbers, left: the column holds ids" if kind == "suspected" \
                 else f"redacted ({kind})"  # fmt: skip
             lines.append(f"  {column}: {count:,} values {what}")
+        lines += [f"  {count:,} × {note}" for note, count in self.notes.items()]
         return lines + [f"  {line}" for line in self.violation_lines()]
 
     def violation_lines(self) -> list[str]:

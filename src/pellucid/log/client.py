@@ -104,6 +104,11 @@ class Logger:
         self._live = LiveLog(self._sink, live or LiveSettings())
 
     @property
+    def name(self) -> str:
+        """Name of the system; unlike `system`, it needs no store."""
+        return self._sink.name
+
+    @property
     def system(self) -> System:
         """The spec in force."""
         return self._sink.bulk.system
@@ -148,7 +153,7 @@ class Logger:
         return Decision(record, self._live.hand_over)
 
     def record(
-        self, decision: Mapping[str, Any], *, durable: bool = False, timeout: float = 1.0
+        self, decision: Mapping[str, Any], *, durable: bool = False, timeout: float = 5.0
     ) -> bool:
         """Log a decision that is complete already.
 
@@ -161,8 +166,9 @@ class Logger:
             by reference: do not change it afterwards.
         durable : bool, default False
             Wait until it is on disk.
-        timeout : float, default 1
-            Seconds to wait at most.
+        timeout : float, default 5
+            Seconds to wait at most. The first record of a process waits for the libraries, and for
+            the spec where only its name was given.
 
         Returns
         -------

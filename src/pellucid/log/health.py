@@ -30,6 +30,8 @@ class Health:
         Records lost, by reason.
     refused : dict of str to int
         Records and rows that cannot be stored, by reason.
+    notes : dict of str to int
+        What is told of rows that are stored, such as columns that the spec lacks.
     redacted : dict of str to int
         Values masked, by kind and column.
     lag_seconds : float
@@ -41,7 +43,8 @@ class Health:
     damaged_bytes : int
         Bytes of the spool that could not be read back.
     errors : tuple of str
-        The first errors; they hold no logged value.
+        The first errors. They may name an outcome or a candidate that the spec lacks, redacted;
+        no other logged value.
     """
 
     logged: int = 0
@@ -51,6 +54,7 @@ class Health:
     sampled_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
     lag_seconds: float = 0.0
     spool_bytes: int = 0
@@ -76,6 +80,7 @@ class Counts:
         self.numbers: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
         self.errors: list[str] = []
 
@@ -93,6 +98,11 @@ class Counts:
         """Count refused records."""
         with self._lock:
             self.refused.update(reasons)
+
+    def note(self, found: Counter[str]) -> None:
+        """Count what is told of stored rows."""
+        with self._lock:
+            self.notes.update(found)
 
     def redact(self, found: Counter[str]) -> None:
         """Count masked values."""

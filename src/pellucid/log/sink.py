@@ -132,11 +132,15 @@ class Sink:
             self._widen(tables)
         key = BatchKey(source, sequence)
         refused: Counter[str] = Counter()
+        notes: Counter[str] = Counter()
         for name in _ORDER:
             if name in tables:
-                refused += self.bulk.store_live(name, tables[name], key, now)
+                report = self.bulk.store_live(name, tables[name], key, now)
+                refused.update({why: count for why, (count, _) in report.violations.items()})
+                notes.update(report.notes)
         # Only now: a table that fails has all of them stored, and so counted, again.
         counts.refuse(refused)
+        counts.note(notes)
         for reason in refused:
             counts.error(reason)
 

@@ -162,7 +162,7 @@ class Worker:
             logged=counts.numbers["logged"], queued=len(self._queue),
             spooled=counts.numbers["spooled"], stored=counts.numbers["stored"],
             sampled_out=counts.numbers["sampled_out"], dropped=dict(counts.dropped),
-            refused=dict(counts.refused), redacted=dict(counts.redacted),
+            refused=dict(counts.refused), notes=dict(counts.notes), redacted=dict(counts.redacted),
             lag_seconds=lag,
             spool_bytes=size, recovered=counts.numbers["recovered"],
             damaged_bytes=counts.numbers["damaged_bytes"], errors=tuple(counts.errors),

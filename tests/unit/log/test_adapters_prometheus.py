@@ -70,7 +70,7 @@ def test_every_number_of_health_is_there(logged: Logged) -> None:
     }  # fmt: skip
     assert found == expected
     told = {name.removeprefix("pellucid_log_").removesuffix("_total") for name, _ in found}
-    assert told == {item.name for item in fields(Health)} - {"errors"}
+    assert told == {item.name for item in fields(Health)} - {"errors", "notes"}
 
 
 def test_a_registry_learns_the_names_without_asking_the_logger(logged, monkeypatch) -> None:

@@ -121,7 +121,7 @@ def test_bad_values_are_quarantined_and_the_rest_of_the_batch_stored(log, tmp_pa
     assert set(rows) == {"good", "odd"}
     assert rows["odd"]["raw_planet"] == "mars"
     assert obs.records.rows("quarantine").num_rows == 3
-    assert any("planet is not declared" in reason for reason in log.health().refused)
+    assert any("planet is not declared" in note for note in log.health().notes)
 
 
 def test_a_batch_that_can_never_be_stored_does_not_hold_up_the_next(log, tmp_path) -> None:

@@ -89,7 +89,7 @@ class HealthCollector(Collector):
         yield from self._families(self._log.health())
 
     def _families(self, health: Health) -> Iterator[Metric]:
-        own = {"system": self._log._sink.name}  # noqa: SLF001 - it has no public name yet
+        own = {"system": self._log.name}
         if self._by_process:
             own["pid"] = str(os.getpid())
         for name, meaning in _COUNTERS.items():
