@@ -17,7 +17,7 @@ from harness import Report, Spread, parse_options
 
 from pellucid.explain.trees.kernel import attribute, prepare
 from pellucid.explain.trees.native import versions
-from pellucid.explain.trees.readers.xgboost import read_xgboost
+from pellucid.models.xgboost import read_xgboost
 from pellucid.explain.trees.tables import feature_players
 
 FEATURES, TREES, DEPTH, REFERENCE = 30, 300, 6, 2_000

@@ -22,10 +22,10 @@ from pellucid.explain.story import Story
 from pellucid.metrics.catalogue import catalogue, pick_metrics
 from pellucid.monitor.answer import Answer
 from pellucid.monitor.consistency import contradictions
-from pellucid.monitor.query import Question, answer, plan
+from pellucid.monitor.query import Question, answer, planned
 from pellucid.schema.columns import with_declared
 from pellucid.schema.files import TableFiles
-from pellucid.schema.tables import TABLES
+from pellucid.schema.tables import DECISIONS, SAMPLE_WEIGHT, TABLES
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import Metric, Segment, System
 from pellucid.store.check import Finding, check_files
@@ -201,7 +201,8 @@ class Observatory:
 
     def show(self, question: Question) -> str:
         """Return the queries that would answer a question."""
-        return "\n\n".join(self.engine.show(scan) for scan in plan(self.system, question))
+        scans = planned(self.system, question, self.files)
+        return "\n\n".join(self.engine.show(scan) for scan, _, _ in scans)
 
     def flow(
         self, *, over: str | Window = "30d", where: str = "", as_of: datetime | None = None
@@ -279,9 +280,12 @@ class Observatory:
             files = {name: snapshot(self.lake, name) for name in tables}
             return self.records.engine.query(sql, files)
 
-        for table, count, examples, words in contradictions(query, self.lake.has):
+        is_sample = _stores_weights(snapshot(self.lake, DECISIONS.name))
+        for severity, table, count, examples, words in contradictions(
+            query, self.lake.has, is_sample=is_sample
+        ):
             shown = ", ".join(examples) + (", …" if count > len(examples) else "")
-            findings.append(Finding("warn", table, f"{count:,} {words} ({shown})"))
+            findings.append(Finding(severity, table, f"{count:,} {words} ({shown})"))
         return findings
 
     def files(self, scan: Scan) -> Mapping[str, TableFiles]:
@@ -293,8 +297,16 @@ class Observatory:
             start, end = reading_span(scan, name)
             stored = snapshot(self.lake, name, start=start, end=end)
             schema = with_declared(TABLES[name], stored.schema, declared_names(self.system))
+            if name == DECISIONS.name and not _stores_weights(stored):
+                # An engine is told of weights only where some are stored.
+                schema = schema.remove(schema.get_field_index(SAMPLE_WEIGHT))
             found[name] = replace(stored, schema=schema)
         return found
+
+
+def _stores_weights(decisions: TableFiles) -> bool:
+    # A writer adds the column with the first weight that is not 1.
+    return bool(decisions.files) and SAMPLE_WEIGHT in decisions.schema.names
 
 
 def open_system(

@@ -57,7 +57,7 @@ def write_rows(rows: pa.Table, *, style: str, output: Path | None) -> None:
 
 
 def answer_text(answer: Answer) -> str:
-    """Return an answer as aligned text: a row for each group, then its totals."""
+    """Return an answer as aligned text: a row for each group, then its totals, then its note."""
     has_time = len(set(answer.rows.column("start_at").to_pylist())) > 1
     has_segments = len(set(answer.rows.column("segment").to_pylist())) > 1
     heads = [*(["from (UTC)"] if has_time else []), *(["segment"] if has_segments else []),
@@ -75,7 +75,8 @@ def answer_text(answer: Answer) -> str:
             *([row["segment"]] if has_segments else []),
             *dimensions, row["metric"], *_value_cells(metrics[row["metric"]], row),
         ])  # fmt: skip
-    return text_table(heads, body, right=("value", "95% interval", "n"))
+    table = text_table(heads, body, right=("value", "95% interval", "n"))
+    return f"{table}\n\n{answer.note}" if answer.note else table
 
 
 def catalogue_text(system: System, metrics: Mapping[str, Metric]) -> str:
@@ -126,11 +127,11 @@ def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
     if metric.value_unit == "points":
         return [numbers.points(value, 2), _span(low, high, lambda end: numbers.points(end, 2)), n]
     if metric.finalizer == "count":
-        return [numbers.count(value), "", n]
+        return [numbers.count(value), _span(low, high, numbers.count), n]
     currency = f" {row['currency']}" if row.get("currency") else ""
     unit = f"{currency} minor" if metric.value_unit == "money" else ""
     if metric.finalizer == "total":
-        return [f"{numbers.count(value)}{unit}", "", n]
+        return [f"{numbers.count(value)}{unit}", _span(low, high, numbers.count), n]
     return [f"{numbers.number(value, 3)}{unit}",
             _span(low, high, lambda end: numbers.number(end, 3)), n]  # fmt: skip
 

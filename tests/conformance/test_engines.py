@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from pellucid.engine.arrow import ArrowEngine
 from pellucid.engine.duckdb import DuckDBEngine
+from pellucid.log.client import Logger
 from pellucid.metrics.catalogue import catalogue
 from pellucid.observatory import Observatory, open_system
 from pellucid.store.lake import Lake
-from pellucid.testing.scenarios import START, small_lake, small_system
+from pellucid.testing.scenarios import START, small_lake, small_records, small_system
 from pellucid.windows import Window
 
 WEEK = Window(START, START + timedelta(days=7))
@@ -38,20 +40,44 @@ WHERE = {
         "least(amount_minor, 100) = 100", "greatest(amount_minor, 100) > 100",
         "abs(-amount_minor) > 100", "sqrt(amount_minor) > 50", "ln(amount_minor) < 8",
         "exp(chosen_raw_score) > 1", "lower(country) <> 'br'", "approved IS NOT NULL",
-        "-chosen_raw_score > 0", "chosen_raw_score * 2 + 1 - 0.5 > 0",
+        "sample_weight = 1", "-chosen_raw_score > 0", "chosen_raw_score * 2 + 1 - 0.5 > 0",
         "(country = 'BR') IS TRUE", "chosen_probability > 0.5 OR NULL",
     ],
     "request": ["", "card = 'debit'", "approved = 1", "amount_minor > 100 AND approved_mature"],
     "candidate": ["", "f_amount > 0", "f_bank = 'a' AND is_eligible", "layer_fees < 0",
                   "card = 'debit'", "probability > 0.5"],
 }  # fmt: skip
+BOTH = pytest.mark.parametrize("lake", ["all", "a sample"], indirect=True)
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     root = tmp_path_factory.mktemp("lake")
-    small_lake(root, seed=11)
+    if getattr(request, "param", "all") == "all":
+        small_lake(root, seed=11)
+    else:
+        sampled_lake(root)
     return Lake.at(root, small_system().name)
+
+
+def sampled_lake(root: Path) -> None:
+    """Records whose first third has no weight, the next a null or 1, the rest weights.
+
+    Three decisions are gone, though their candidates and outcomes are not.
+    """
+    records = small_records(13)
+    numbers = [int(text[1:]) for text in records["decisions"].column("request_id").to_pylist()]
+    weights = pa.array([(2.5, 4.0, 1.0, 12.0)[number % 4] for number in numbers])
+    decisions = records.pop("decisions").append_column("sample_weight", weights)
+    third = decisions.num_rows // 3
+    bare = decisions.slice(0, 2 * third).drop_columns("sample_weight")
+    ones = pa.array([None if number % 2 else 1.0 for number in range(third)], pa.float64())
+    log = Logger(small_system(), to=root)
+    log.decisions(bare.slice(0, third)).raise_for_refused()
+    log.decisions(bare.slice(third).append_column("sample_weight", ones)).raise_for_refused()
+    log.decisions(decisions.slice(2 * third + 3)).raise_for_refused()
+    for name, rows in records.items():
+        log.table(name, rows).raise_for_refused()
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +104,7 @@ def names_of(unit: str) -> list[str]:
     return [m.name for m in catalogue(small_system()).values() if m.unit == unit]
 
 
+@BOTH
 @pytest.mark.parametrize("metric", list(catalogue(small_system())))
 def test_every_metric_agrees_over_windows_segments_and_grain(engines, metric: str) -> None:
     rows = assert_same(
@@ -87,6 +114,7 @@ def test_every_metric_agrees_over_windows_segments_and_grain(engines, metric: st
     assert rows.num_rows > 20
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("unit", "by"), [(unit, by) for unit, choices in BY.items() for by in choices], ids=str
 )
@@ -110,6 +138,7 @@ def test_every_grain_agrees_and_starts_on_a_whole_one(engines, grain: str) -> No
         assert {start.isoweekday() for start in starts} == {1}
 
 
+@BOTH
 @pytest.mark.parametrize("hours", [30, 60, 100, 250])
 def test_agrees_as_of_any_instant(engines, hours: int) -> None:
     as_of = START + timedelta(hours=hours)
@@ -117,6 +146,7 @@ def test_agrees_as_of_any_instant(engines, hours: int) -> None:
     assert rows.num_rows
 
 
+@BOTH
 def test_an_empty_window_has_a_total_of_nothing(engines) -> None:
     empty = Window(START - timedelta(days=30), START - timedelta(days=20))
     rows = assert_same(engines, *catalogue(small_system()), by=["country"], over=empty)
@@ -127,6 +157,17 @@ def test_an_empty_window_has_a_total_of_nothing(engines) -> None:
     )
     assert values["decision_count"] == 0
     assert values["approval_rate"] is None
+
+
+@pytest.mark.parametrize("lake", ["a sample"], indirect=True)
+@pytest.mark.parametrize(
+    ("unit", "where"),
+    [("decision", "sample_weight > 2"), ("request", "sample_weight = 1 OR card = 'debit'"),
+     ("candidate", "sample_weight <> 12"), ("candidate", "card = 'debit'")],
+)  # fmt: skip
+def test_a_weight_can_be_filtered_on(engines, unit: str, where: str) -> None:
+    rows = assert_same(engines, *names_of(unit), by=["route"], where=where, over=WEEK)
+    assert rows.num_rows
 
 
 def test_open_finds_the_only_system(lake: Lake) -> None:

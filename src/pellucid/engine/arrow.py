@@ -16,6 +16,7 @@ from pellucid.engine.base import BUCKET, PERIOD, key_names, measure_type
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import candidate_owned
 from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.measure import Measure
 from pellucid.spec.sources import outcome_columns, physical_column, source_columns
 from pellucid.spec.system import Outcome
@@ -167,11 +168,16 @@ def _latest(scan: Scan, outcome: Outcome, table: TableFiles) -> dict[str, Row]:
 
 def _candidate(scan: Scan, row: Row, decision: Row) -> Row:
     return {
-        name: (row if candidate_owned(scan, name) else decision).get(
-            physical_column(scan.system, "candidate", name)
-        )
+        name: _value(scan, row if candidate_owned(scan, name) else decision, name)
         for name in scan.columns
     }
+
+
+def _value(scan: Scan, row: Row, name: str) -> Any:
+    value = row.get(physical_column(scan.system, scan.unit, name))
+    if name == SAMPLE_WEIGHT and (value is None or not scan.is_weighted):
+        return 1.0
+    return value
 
 
 def _of_attempts(outcome: Outcome, values: list[float | None]) -> float | None:
@@ -187,11 +193,7 @@ def _decision(
     scan: Scan, row: Row, retries: list[Row], observed: Mapping[str, Mapping[str, Row]]
 ) -> Row:
     virtual = {name for outcome in scan.outcomes for name in outcome_columns(outcome)}
-    fact = {
-        name: row.get(physical_column(scan.system, scan.unit, name))
-        for name in scan.columns
-        if name not in virtual
-    }
+    fact = {name: _value(scan, row, name) for name in scan.columns if name not in virtual}
     last_at = max([row["decided_at"], *(retry["decided_at"] for retry in retries)])
     for outcome in scan.outcomes:
         latest = observed[outcome.name]

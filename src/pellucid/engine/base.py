@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pellucid.engine.plan import Scan, is_whole
 from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import DECISIONS, SAMPLE_WEIGHT
 from pellucid.spec.measure import Measure
 
 PERIOD = "period"
@@ -30,6 +31,11 @@ class Engine(Protocol):
 
     def show(self, scan: Scan) -> str:
         """Return the query that `run` would run."""
+
+
+def holds_weights(tables: Mapping[str, TableFiles]) -> bool:
+    """Whether the decisions among the files may be a sample: their table stores weights."""
+    return SAMPLE_WEIGHT in tables[DECISIONS.name].schema.names
 
 
 def key_names(scan: Scan) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ class Scan:
         Folded in each group, in this order.
     as_of : datetime
         Nothing recorded later is seen, and labels are mature or pending as of then.
+    is_weighted : bool
+        Whether decisions carry sample weights; where not, ``sample_weight`` is 1 and not read.
     """
 
     system: System
@@ -51,6 +53,7 @@ class Scan:
     segments: tuple[Segment, ...]
     measures: tuple[Measure, ...]
     as_of: datetime
+    is_weighted: bool = False
 
     @property
     def span(self) -> Window:

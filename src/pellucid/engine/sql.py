@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from pellucid.engine.base import BUCKET, PERIOD, measure_type
 from pellucid.engine.plan import Scan
-from pellucid.schema.tables import CANDIDATES
+from pellucid.schema.tables import CANDIDATES, SAMPLE_WEIGHT
 from pellucid.spec.expression import parse
 from pellucid.spec.measure import Measure
 from pellucid.spec.sources import outcome_columns, physical_column
@@ -25,7 +25,7 @@ def render(scan: Scan) -> str:
     keys = _keys(scan)
     folds = [f"{_fold(m)} AS m{i}" for i, m in enumerate(scan.measures)]
     selected = ", ".join([f"{sql} AS {quoted(name)}" for name, sql in keys] + folds)
-    where = f" WHERE {_snippet(scan.where)}" if scan.where else ""
+    where = f" WHERE {snippet(scan.where)}" if scan.where else ""
     group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
     # Without keys SQL returns a row even for no rows; a group that has no rows is not a group.
     having = "" if keys else " HAVING count(*) > 0"
@@ -59,7 +59,7 @@ def _keys(scan: Scan) -> list[tuple[str, str]]:
         floor = f"(epoch_us(decided_at) - {offset}) // {length} * {length} + {offset}"
         keys.append((BUCKET, f"CAST({floor} AS BIGINT)"))
     for index, segment in enumerate(scan.segments):
-        keys.append((f"segment_{index}", f"coalesce({_snippet(segment.where)}, FALSE)"))
+        keys.append((f"segment_{index}", f"coalesce({snippet(segment.where)}, FALSE)"))
     return keys
 
 
@@ -67,22 +67,23 @@ def _fold(measure: Measure) -> str:
     if measure.fold == "count":
         if not measure.where:
             return "count(*)"
-        return f"coalesce(count_if({_snippet(measure.where)}), 0)"
-    value = _snippet(measure.value)
+        return f"coalesce(count_if({snippet(measure.where)}), 0)"
+    value = snippet(measure.value)
     if measure.fold == "sum_products":
-        value = f"CAST({value} AS DOUBLE) * ({_snippet(measure.per)})"
+        value = f"CAST({value} AS DOUBLE) * ({snippet(measure.per)})"
     elif measure.fold == "sum_squares":
         value = f"CAST({value} AS DOUBLE) * ({value})"
     if measure.where:
-        value = f"CASE WHEN {_snippet(measure.where)} THEN {value} END"
+        value = f"CASE WHEN {snippet(measure.where)} THEN {value} END"
     if measure.fold in ("smallest", "largest"):
         return f"{'min' if measure.fold == 'smallest' else 'max'}({value})"
     exact = str(measure_type(measure)).startswith("decimal")
     return f"CAST(sum({value}) AS {'DECIMAL(38, 0)' if exact else 'DOUBLE'})"
 
 
-def _snippet(snippet: str) -> str:
-    tree = parse(snippet).copy().transform(_portable)
+def snippet(expression: str) -> str:
+    """Return a checked expression of the spec's language as one of DuckDB."""
+    tree = parse(expression).copy().transform(_portable)
     return f"({tree.sql(dialect='duckdb')})"
 
 
@@ -153,11 +154,15 @@ def _window(scan: Scan, alias: str) -> str:
 
 def _stored(scan: Scan, alias: str) -> list[str]:
     virtual = {name for outcome in scan.outcomes for name in outcome_columns(outcome)}
-    return [
-        f"{alias}.{quoted(physical_column(scan.system, scan.unit, name))} AS {quoted(name)}"
-        for name in scan.columns
-        if name not in virtual
-    ]
+    return [_selected(scan, alias, name) for name in scan.columns if name not in virtual]
+
+
+def _selected(scan: Scan, alias: str, name: str) -> str:
+    column = f"{alias}.{quoted(physical_column(scan.system, scan.unit, name))}"
+    if name == SAMPLE_WEIGHT:
+        # What was stored before sampling began, or by a logger that keeps everything, has none.
+        column = f"coalesce({column}, 1)" if scan.is_weighted else "CAST(1 AS DOUBLE)"
+    return f"{column} AS {quoted(name)}"
 
 
 def _decision_facts(scan: Scan) -> str:
@@ -234,8 +239,7 @@ def _candidate_facts(scan: Scan) -> str:
     for name in scan.columns:
         owned = candidate_owned(scan, name)
         needs_decision |= not owned
-        column = physical_column(scan.system, "candidate", name)
-        selected.append(f"{'c' if owned else 'd'}.{quoted(column)} AS {quoted(name)}")
+        selected.append(_selected(scan, "c" if owned else "d", name))
     join = ""
     if needs_decision:
         # A decision and its candidates carry the same time, so both sides prune to the window.

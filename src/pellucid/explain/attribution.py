@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pellucid.errors import AdditivityError
 from pellucid.explain.explainers.base import Explainer, encode
 from pellucid.explain.explainers.registry import load_explainer
+from pellucid.explain.reference import Reference
 
 # Relative to the raw score, at least 1: room for float32 sums over hundreds of trees.
 TOLERANCE = 1e-3
@@ -38,33 +40,48 @@ class LoadedModel:
     categories: Mapping[str, list[str]]
     explainer: Explainer
 
+    def set_reference(self, reference: Reference) -> None:
+        """Attribute against a reference population from now on."""
+        matrix = encode(reference.rows, self.features, self.categories)
+        self.explainer.set_reference(matrix, reference.described)
 
-def load_model(row: Mapping[str, Any], content: bytes) -> LoadedModel:
+
+def load_model(row: Mapping[str, Any], content: bytes, reference: Reference | None) -> LoadedModel:
     """Return the model of a row of `models` and its file.
+
+    Parameters
+    ----------
+    reference : Reference, optional
+        What attributions compare with; None for those that need no reference.
 
     Raises
     ------
     ExplainError, MissingExtraError
         If there is no explainer for it, or its library is not installed.
     """
-    return LoadedModel(
+    model = LoadedModel(
         model_id=row["model_id"],
         output_scale=row["output_scale"],
         features=tuple(row["features"]),
         categories=json.loads(row["categories"] or "{}"),
         explainer=load_explainer(row["framework"], content),
     )
+    if reference is not None:
+        model.set_reference(reference)
+    return model
 
 
-def attribute(model: LoadedModel, rows: pa.Table, *, sample_weight: float = 1.0) -> pa.Table:
+def attribute(
+    model: LoadedModel, rows: pa.Table, *, sample_weight: float | NDArray[np.float64] = 1.0
+) -> pa.Table:
     """Explain candidates and return them as rows of `attributions`.
 
     Parameters
     ----------
     rows : pyarrow.Table, n rows
         Candidates with a raw score: ids, `decided_at`, `raw_score` and ``f_`` columns.
-    sample_weight : float, default 1
-        Inverse of the probability that a row was picked for explaining.
+    sample_weight : float or array of float64, shape (n,), default 1
+        Inverse of the probability that a row was logged and picked for explaining.
 
     Returns
     -------

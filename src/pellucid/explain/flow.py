@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.engine.base import Engine
+from pellucid.engine.base import Engine, holds_weights
 from pellucid.engine.plan import Scan, make_scan
 from pellucid.errors import ExplainError
 from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.measure import Measure
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
+_MASS = "decisions"
 _PICKED = "model's own pick and every layer's pick were logged"
 
 
@@ -32,17 +34,20 @@ class Flow:
         ``stage``, ``candidate``, ``decisions``, ``share`` of all decisions in the flow.
     links : pyarrow.Table
         ``stage``, ``next_stage``, ``source``, ``target``, ``decisions``, ``share``, ``is_moved``.
-    decisions : int
-        Decisions in the flow.
-    outside : int
+    decisions : int or float
+        Decisions in the flow; everywhere here weighted, hence an estimate, where they are a sample.
+    outside : int or float
         Decisions left out because a pick was not logged, for example those of the control arm.
+    n : int
+        Decisions stored behind the flow.
     """
 
     stages: tuple[str, ...]
     nodes: pa.Table
     links: pa.Table
-    decisions: int
-    outside: int
+    decisions: float
+    outside: float
+    n: int
 
 
 def policy_flow(
@@ -68,13 +73,18 @@ def policy_flow(
         system, "decision", [Measure(fold="count")], windows=[window], as_of=as_of,
         by=(*picks, "chosen"), where=where,
     )  # fmt: skip
-    cells = engine.run(scan, tables(scan))
+    files = tables(scan)
+    if holds_weights(files):
+        weight = Measure(fold="sum", value=SAMPLE_WEIGHT)
+        scan = replace(scan, measures=(*scan.measures, weight), is_weighted=True)
+    cells = engine.run(scan, files)
+    cells = cells.append_column(_MASS, cells.column(f"m{len(scan.measures) - 1}"))
     known = pc.is_valid(cells.column("chosen"))
     for pick in picks:
         known = pc.and_(known, pc.is_valid(cells.column(pick)))
     inside = cells.filter(known)
-    total = pc.sum(inside.column("m0")).as_py() or 0
-    outside = (pc.sum(cells.column("m0")).as_py() or 0) - total
+    total = pc.sum(inside.column(_MASS)).as_py() or 0
+    outside = pc.sum(cells.filter(pc.invert(known)).column(_MASS)).as_py() or 0
     if not total:
         raise ExplainError(f"in {window.start:%Y-%m-%d}..{window.end:%Y-%m-%d} no {_PICKED}")
     labels = ["Model", *(layer.label or layer.name for layer in system.layers)]
@@ -83,30 +93,31 @@ def policy_flow(
     if pc.any(pc.not_equal(inside.column(picks[-1]), inside.column("chosen"))).as_py():
         labels, columns = [*labels, "Final"], [*columns, "chosen"]
     return Flow(tuple(labels), _nodes(inside, labels, columns, total),
-                _links(inside, labels, columns, total), total, outside)  # fmt: skip
+                _links(inside, labels, columns, total), total, outside,
+                pc.sum(inside.column("m0")).as_py())  # fmt: skip
 
 
-def _nodes(cells: pa.Table, labels: list[str], columns: list[str], total: int) -> pa.Table:
+def _nodes(cells: pa.Table, labels: list[str], columns: list[str], total: float) -> pa.Table:
     parts = []
     for label, column in zip(labels, columns, strict=True):
-        grouped = cells.group_by(column).aggregate([("m0", "sum")]).sort_by(column)
+        grouped = cells.group_by(column).aggregate([(_MASS, "sum")]).sort_by(column)
         parts.append(
             pa.table({
                 "stage": pa.array([label] * grouped.num_rows, pa.string()),
                 "candidate": grouped.column(column),
-                "decisions": grouped.column("m0_sum"),
-                "share": pc.divide(pc.cast(grouped.column("m0_sum"), pa.float64()), total),
+                "decisions": grouped.column(f"{_MASS}_sum"),
+                "share": pc.divide(pc.cast(grouped.column(f"{_MASS}_sum"), pa.float64()), total),
             })
         )  # fmt: skip
     return pa.concat_tables(parts)
 
 
-def _links(cells: pa.Table, labels: list[str], columns: list[str], total: int) -> pa.Table:
+def _links(cells: pa.Table, labels: list[str], columns: list[str], total: float) -> pa.Table:
     parts = []
     for index in range(len(columns) - 1):
         before, after = columns[index], columns[index + 1]
         keys = [(before, "ascending"), (after, "ascending")]
-        grouped = cells.group_by([before, after]).aggregate([("m0", "sum")]).sort_by(keys)
+        grouped = cells.group_by([before, after]).aggregate([(_MASS, "sum")]).sort_by(keys)
         count = grouped.num_rows
         parts.append(
             pa.table({
@@ -114,8 +125,8 @@ def _links(cells: pa.Table, labels: list[str], columns: list[str], total: int) -
                 "next_stage": pa.array([labels[index + 1]] * count, pa.string()),
                 "source": grouped.column(before),
                 "target": grouped.column(after),
-                "decisions": grouped.column("m0_sum"),
-                "share": pc.divide(pc.cast(grouped.column("m0_sum"), pa.float64()), total),
+                "decisions": grouped.column(f"{_MASS}_sum"),
+                "share": pc.divide(pc.cast(grouped.column(f"{_MASS}_sum"), pa.float64()), total),
                 "is_moved": pc.not_equal(grouped.column(before), grouped.column(after)),
             })
         )  # fmt: skip

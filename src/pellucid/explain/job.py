@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pellucid.engine.sql import text
 from pellucid.errors import ExplainError
-from pellucid.explain.attribution import attribute
+from pellucid.explain.attribution import LoadedModel, attribute
 from pellucid.explain.records import Records, within
-from pellucid.schema.tables import ATTRIBUTIONS
+from pellucid.explain.reference import DAYS, ROWS, store_reference, stored_reference
+from pellucid.schema.tables import ATTRIBUTIONS, SAMPLE_WEIGHT
 from pellucid.store.writer import Receipt, Writer
 from pellucid.windows import Window
 
@@ -31,22 +35,47 @@ def attribute_window(records: Records, window: Window, *, most_decisions: int) -
     for model, decisions in models:
         if model is None:
             continue
+        _ensure_reference(records, model)
         keep_rate = min(1.0, most_decisions / decisions)
         rows = _scored(records, model.model_id, window, keep_rate)
         if not rows.num_rows:
             continue
-        values = attribute(model, rows, sample_weight=1 / keep_rate)
+        # Sampled to be logged, then again to be explained: a row's weight is the product of both.
+        weight = rows.column(SAMPLE_WEIGHT).to_numpy() / keep_rate
+        values = attribute(model, rows, sample_weight=weight)
         receipt = writer.append(ATTRIBUTIONS, values)
         stored += receipt.stored
         duplicates += receipt.duplicates
     return Receipt(stored=stored, duplicates=duplicates, was_committed=False)
 
 
+def _ensure_reference(records: Records, model: LoadedModel) -> None:
+    """Give a model a reference population: candidates that it scored in its first days."""
+    if stored_reference(records.lake, model.model_id) is not None:
+        return
+    of_model = f"model_id = {text(model.model_id)}"
+    first = records.rows("decisions", where=of_model, columns=["decided_at"]).column("decided_at")
+    start = pc.min(first).as_py()
+    days = Window(start, start + timedelta(days=DAYS))
+    rows = records.query(
+        "SELECT c.* FROM candidates AS c SEMI JOIN (SELECT decision_id FROM decisions "
+        f"WHERE {of_model} AND {within(days)}) AS d ON d.decision_id = c.decision_id "
+        f"WHERE c.raw_score IS NOT NULL AND {within(days)} "
+        f"ORDER BY hash(c.decision_id || c.candidate_id) LIMIT {ROWS}",
+        ("candidates", "decisions"),
+        days,
+    )
+    if rows.num_rows:
+        named = f"{days.start:%Y-%m-%d}..{days.end:%Y-%m-%d}"
+        model.set_reference(store_reference(records.lake, model.model_id, rows, named))
+
+
 def _scored(records: Records, model_id: str, window: Window, keep_rate: float) -> pa.Table:
     kept = f"hash(decision_id) < {round(keep_rate * (_LARGEST_HASH - 1))}"
     return records.query(
-        "SELECT c.* FROM candidates AS c SEMI JOIN (SELECT decision_id FROM decisions "
-        f"WHERE model_id = {text(model_id)} AND {within(window)} AND {kept}) AS d "
+        f"SELECT c.*, coalesce(d.{SAMPLE_WEIGHT}, 1) AS {SAMPLE_WEIGHT} FROM candidates AS c JOIN "
+        f"(SELECT decision_id, any_value({SAMPLE_WEIGHT}) AS {SAMPLE_WEIGHT} FROM decisions "
+        f"WHERE model_id = {text(model_id)} AND {within(window)} AND {kept} GROUP BY 1) AS d "
         f"ON d.decision_id = c.decision_id WHERE c.raw_score IS NOT NULL AND {within(window)}",
         ("candidates", "decisions"),
         window,

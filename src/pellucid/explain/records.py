@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from pellucid.engine.duckdb import DuckDBEngine
 from pellucid.engine.sql import instant, quoted
 from pellucid.explain.attribution import LoadedModel, load_model
-from pellucid.schema.tables import MODELS
+from pellucid.explain.reference import stored_reference
+from pellucid.schema.columns import with_declared
+from pellucid.schema.tables import ATTRIBUTIONS, MODELS, TABLES
 from pellucid.store.artifacts import load_artifact
 from pellucid.store.lake import Lake
 from pellucid.store.reader import read_rows, snapshot
@@ -43,13 +46,26 @@ class Records:
             f"SELECT {selected} FROM {table}{condition}{bound}", {table: files}
         )
 
-    def query(self, sql: str, tables: Sequence[str], window: Window) -> pa.Table:
-        """Run a query over the days of some tables that a window touches."""
-        return self.engine.query(
-            sql,
-            {name: snapshot(self.lake, name, start=window.start, end=window.end)
-             for name in tables},
-        )  # fmt: skip
+    def query(
+        self, sql: str, tables: Sequence[str], window: Window, *,
+        names: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """Run a query over the days of some tables that a window touches.
+
+        Every field of the record can be named, and every column of the spec's `names`, as of
+        `spec.bind.declared_names`; one that nobody has logged reads as null.
+        """
+        files = {}
+        for name in tables:
+            stored = snapshot(self.lake, name, start=window.start, end=window.end)
+            schema = with_declared(TABLES[name], stored.schema, names or {})
+            files[name] = replace(stored, schema=schema)
+        return self.engine.query(sql, files)
+
+    def attributed_features(self) -> list[str]:
+        """Return the features that stored attributions are of."""
+        names = snapshot(self.lake, ATTRIBUTIONS.name).schema.names
+        return [name.removeprefix("a_") for name in names if name.startswith("a_")]
 
     def model(self, model_id: str | None) -> LoadedModel | None:
         """Return a logged model, or None where its file was not logged.
@@ -70,7 +86,9 @@ class Records:
                 content = load_artifact(
                     self.lake, row["artifact_uri"], sha256=row["artifact_sha256"]
                 )
-                self._models[model_id] = load_model(row, content)
+                self._models[model_id] = load_model(
+                    row, content, stored_reference(self.lake, model_id)
+                )
         return self._models[model_id]
 
 

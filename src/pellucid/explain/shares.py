@@ -149,12 +149,13 @@ def _split(decisions: Floats, hits: Floats, cell_of: Places) -> tuple[Floats, Fl
     weight = (of_cell / of_cell.sum(axis=1, keepdims=True))[:, cell_of]
     own = of_cell[:, cell_of]
     eligible = np.divide(decisions, own, out=np.full_like(decisions, np.nan), where=own > 0)
-    # A cell that a window lacks has the eligible sets of the other window.
-    eligible = np.where(np.isnan(eligible), eligible[::-1], eligible)
+    # A cell that a window lacks has the eligible sets of the other window. What both lack (it was
+    # of a day that is left out) has no weight, and so any rate.
+    eligible = np.nan_to_num(np.where(np.isnan(eligible), eligible[::-1], eligible))
     gained = np.diff(hits, axis=1, prepend=0.0)
     here = decisions[:, None, :]
     rate = np.divide(gained, here, out=np.full_like(gained, np.nan), where=here > 0)
-    rate = np.where(np.isnan(rate), rate[::-1], rate)
+    rate = np.nan_to_num(np.where(np.isnan(rate), rate[::-1], rate))
     parts = np.zeros((cells, 2 + stages))
     for stage in range(stages):
         before, after = (

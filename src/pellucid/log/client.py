@@ -307,8 +307,8 @@ class Logger:
 
         Parameters
         ----------
-        model : LightGBM or XGBoost booster, or a scikit-learn wrapper of one
-            Stored in the library's own text or UBJSON format, which cannot run code.
+        model : LightGBM, XGBoost or CatBoost model, or tree model of scikit-learn
+            Stored as text, UBJSON, JSON or plain arrays, none of which can run code.
         name, version : str
             Make up the model id, ``name:version``.
         trained_at : datetime

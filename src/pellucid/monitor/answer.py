@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pellucid.monitor.finalize import ESTIMATED
 from pellucid.spec.system import Metric
 
 
@@ -45,6 +46,11 @@ class Answer:
         level = pc.not_equal(self.rows.column("level"), ",".join(self.by))
         return self.rows.filter(level)
 
+    @property
+    def note(self) -> str:
+        """How to read estimates, where decisions are a sample; else empty."""
+        return sample_note(self.rows)
+
     def to_arrow(self) -> pa.Table:
         """Return all rows."""
         return self.rows
@@ -55,3 +61,13 @@ class Answer:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.rows.__arrow_c_stream__(requested_schema)
+
+
+def sample_note(rows: pa.Table) -> str:
+    """Return how to read the rows of an answer where some are estimates; else an empty string."""
+    if ESTIMATED not in rows.column("note").unique().to_pylist():
+        return ""
+    return (
+        f"{ESTIMATED.capitalize()}: n counts what is stored; every other number, with its "
+        "interval, stands for all that was decided."
+    )

@@ -22,11 +22,15 @@ class Rule:
         Query that returns one column: the id of each contradiction.
     words : str
         What it means, and the mend.
+    words_of_sample : str
+        What it means where decisions are a sample, and is as it should be; empty where it is a
+        contradiction then too.
     """
 
     tables: tuple[str, ...]
     sql: str
     words: str
+    words_of_sample: str = ""
 
 
 RULES = (
@@ -71,7 +75,9 @@ RULES = (
     Rule(("outcomes", "decisions"),
          "SELECT DISTINCT decision_id FROM outcomes AS o ANTI JOIN decisions AS d "
          "USING (decision_id)",
-         "outcomes wait for a decision that is not logged (yet); they are kept and join it later"),
+         "outcomes wait for a decision that is not logged (yet); they are kept and join it later",
+         "decisions have outcomes and are not stored, as is right for a sample: outcomes are kept "
+         "whether their decision was or not"),
     Rule(("outcomes", "decisions"),
          "SELECT DISTINCT decision_id FROM outcomes AS o JOIN decisions AS d USING (decision_id) "
          "WHERE o.candidate_id <> d.chosen",
@@ -87,8 +93,11 @@ RULES = (
 
 
 def contradictions(
-    query: Callable[[str, tuple[str, ...]], pa.Table], has_table: Callable[[str], bool]
-) -> list[tuple[str, int, list[str], str]]:
+    query: Callable[[str, tuple[str, ...]], pa.Table],
+    has_table: Callable[[str], bool],
+    *,
+    is_sample: bool = False,
+) -> list[tuple[str, str, int, list[str], str]]:
     """Run every rule whose tables exist.
 
     Parameters
@@ -97,11 +106,14 @@ def contradictions(
         Runs SQL over the named tables.
     has_table : callable
         Whether a table exists.
+    is_sample : bool, default False
+        Whether decisions are a sample of those made.
 
     Returns
     -------
-    list of (table, count, first ids, words)
-        One for each rule that found something.
+    list of (severity, table, count, first ids, words)
+        One for each rule that found something; severity is ``warn``, or ``ok`` for what sampling
+        explains.
     """
     found = []
     for rule in RULES:
@@ -113,5 +125,7 @@ def contradictions(
             rule.tables,
         ).to_pylist()[0]
         if counted["n"]:
-            found.append((rule.tables[0], counted["n"], counted["ids"], rule.words))
+            of_sample = rule.words_of_sample if is_sample else ""
+            found.append(("ok" if of_sample else "warn", rule.tables[0], counted["n"],
+                          counted["ids"], of_sample or rule.words))  # fmt: skip
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.engine.base import BUCKET, PERIOD, Engine, key_names
+from pellucid.engine.base import BUCKET, PERIOD, Engine, holds_weights, key_names
 from pellucid.engine.cells import merge
 from pellucid.engine.plan import Scan, make_scan
 from pellucid.monitor.finalize import finalize
@@ -79,6 +79,27 @@ def plan(system: System, question: Question) -> tuple[Scan, ...]:
     )  # fmt: skip
 
 
+def planned(
+    system: System, question: Question, tables: Callable[[Scan], Mapping[str, TableFiles]]
+) -> Iterator[tuple[Scan, Mapping[str, TableFiles], tuple[Metric, ...]]]:
+    """Yield each scan of a question with its files and metrics; weighted where the files are.
+
+    Raises
+    ------
+    SpecError, UnknownNameError
+        If a name or expression does not bind.
+    """
+    for scan in plan(system, question):
+        metrics = tuple(metric for metric in question.metrics if metric.unit == scan.unit)
+        files = tables(scan)
+        if not holds_weights(files):
+            yield scan, files, metrics
+            continue
+        roles = (measures_of(metric, is_weighted=True) for metric in metrics)
+        measures = dict.fromkeys(measure for found in roles for measure in found.values())
+        yield replace(scan, is_weighted=True, measures=tuple(measures)), files, metrics
+
+
 def answer(
     system: System,
     question: Question,
@@ -98,12 +119,12 @@ def answer(
         Columns: ``metric``, ``segment``, the `by` dimensions (null above their level), ``level``
         (the dimensions that a row is broken down by, comma-joined; empty for the total),
         ``start_at``, ``end_at``, ``value``, ``low``, ``high``, ``n``, ``numerator``,
-        ``denominator``, ``note``. Rates and shares are 0 to 1; money is in minor units.
+        ``denominator``, ``note``. Rates and shares are 0 to 1; money is in minor units. Where
+        decisions are a sample, ``n`` counts rows that are stored, and all else is weighted.
     """
     parts = []
-    for scan in plan(system, question):
-        cells = engine.run(scan, tables(scan))
-        metrics = [metric for metric in question.metrics if metric.unit == scan.unit]
+    for scan, files, metrics in planned(system, question, tables):
+        cells = engine.run(scan, files)
         parts += list(_levels(system, question, scan, cells, metrics))
     if not parts:
         return _empty(question)
@@ -150,7 +171,7 @@ def _tables(
     count = merged.num_rows
     for metric in metrics:
         values = finalize(metric, merged, scan.measures, whole=whole,
-                          confidence=question.confidence)  # fmt: skip
+                          confidence=question.confidence, is_weighted=scan.is_weighted)  # fmt: skip
         columns = {"metric": pa.array([metric.name] * count, pa.string()),
                    "segment": pa.array([segment] * count, pa.string())}  # fmt: skip
         for name in question.by:

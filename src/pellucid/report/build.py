@@ -101,6 +101,7 @@ def report_content(
             for metric in obs.metrics.values()
         ),
         candidates=order,
+        notes=tuple(note for note in (asked.note,) if note),
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pellucid.figures.tokens import candidate_order
 from pellucid.metrics.performance import rate_name
+from pellucid.monitor.answer import sample_note
 from pellucid.monitor.query import Question, answer
 from pellucid.observatory import Observatory
 from pellucid.spec.system import Metric, Outcome, Segment
@@ -71,6 +72,11 @@ class Asked:
             if row[self.candidate] is not None
         }
         return candidate_order(sizes)
+
+    @property
+    def note(self) -> str:
+        """How to read the report where decisions are a sample; else empty."""
+        return sample_note(self.rows("decision_count"))
 
     def rows(
         self, *metrics: str, by: list[str] | None = None, grain: str = "", where: str = "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -183,13 +183,24 @@ def _key_figure(
             numbers.relative(difference / before["value"]) if is_relative
             else numbers.points(difference)
         )  # fmt: skip
-    shown = numbers.rate(now["value"]) if is_rate else numbers.count(now["value"], is_compact=True)
-    span = numbers.interval(now["low"], now["high"]) if is_rate and now["value"] is not None else ""
+    shown = numbers.rate(now["value"]) if is_rate else _compact(now["value"])
     return KeyFigure(
-        label=metric.label, value=shown, interval=f"95% interval {span}" if span else "",
+        label=metric.label, value=shown,
+        interval=_interval(now, numbers.rate if is_rate else _compact),
         n=f"n {numbers.count(now['n'])} {metric.unit}s", definition=metric.meaning,
         change=change, sparkline=spark,
     )  # fmt: skip
+
+
+def _compact(value: float | None) -> str:
+    return numbers.count(value, is_compact=True)
+
+
+def _interval(row: Row, shown: Callable[[float | None], str]) -> str:
+    """Return an interval in words; empty where there is none, as for what was counted in full."""
+    if row["low"] is None or row["high"] is None:
+        return ""
+    return f"95% interval {shown(row['low']).removesuffix('%')}–{shown(row['high'])}"
 
 
 def _amount(asked: Asked) -> list[KeyFigure]:
@@ -200,9 +211,13 @@ def _amount(asked: Asked) -> list[KeyFigure]:
     top = max(found, key=lambda row: row["n"])
     others = len(found) - 1
     note = f"; {others} other currencies are not added" if others else ""
+
+    def money(value: float | None) -> str:
+        return numbers.money(value, top["currency"], is_compact=True)
+
     return [KeyFigure(
-        label=f"Amount in {top['currency']}",
-        value=numbers.money(top["value"], top["currency"], is_compact=True),
+        label=f"Amount in {top['currency']}", value=money(top["value"]),
+        interval=_interval(top, money),
         n=f"n {numbers.count(top['n'])} requests{note}",
         definition=asked.obs.metrics["amount"].meaning,
     )]  # fmt: skip

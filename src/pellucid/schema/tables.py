@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pellucid.schema.fields import ANY, TIMESTAMP, Family, Field, Table
 
+SAMPLE_WEIGHT = "sample_weight"
+
 _DECISION_ID = Field(
     name="decision_id", type="string", role="id", required=True,
     meaning="Identifies one decision; the join key of every table.",
@@ -63,6 +65,9 @@ DECISIONS = Table(
               meaning="Amount at stake, in minor units (cents)."),
         Field(name="currency", type="string", role="money",
               meaning="ISO 4217 code of `amount_minor`."),
+        Field(name=SAMPLE_WEIGHT, type="float64", role="state", above=0, default="1",
+              meaning="Inverse of the keep rate: the probability with which the request, all its "
+              "attempts together, was sampled to be logged. Every metric is weighted by it."),
     ),
     families=(
         Family(prefix="pick_", names="stages", type="string", role="layer",
@@ -154,8 +159,8 @@ ATTRIBUTIONS = Table(
               meaning="Raw score as logged."),
         Field(name="residual", type="float64", role="score", required=True,
               meaning="raw_score − (base_value + Σ attributions): what they leave unexplained."),
-        Field(name="sample_weight", type="float64", role="state", above=0, default="1",
-              meaning="Inverse of the probability that this row was explained."),
+        Field(name=SAMPLE_WEIGHT, type="float64", role="state", above=0, default="1",
+              meaning="Inverse of the probability that this row was logged and explained."),
         Field(name="explainer", type="string", role="text", required=True,
               meaning="Explainer and its settings."),
     ),

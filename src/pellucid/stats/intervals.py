@@ -93,6 +93,9 @@ def ratio_interval(
 ) -> tuple[Floats, Floats]:
     """Delta-method interval of Σx / Σy.
 
+    Of weighted rows x and y are wx and wy, their squares and products w²x², w²y² and w²xy: the
+    ratio is Hájek's, and the variance below its linearised one. A mean has y = 1, hence w.
+
     Rows are taken as independent. The variance is that of the residuals x − R·y over n rows:
     n / (n − 1) · Σ(x − R·y)² / (Σy)², with Σ(x − R·y)² = Σx² − 2R·Σxy + R²·Σy².
 
@@ -113,6 +116,8 @@ def ratio_interval(
     References
     ----------
     Cochran, W. G. (1977). Sampling Techniques, 3rd ed., section 6.3 (the ratio estimate).
+    Särndal, C.-E., Swensson, B. and Wretman, J. (1992). Model Assisted Survey Sampling. Springer,
+    sections 5.6 and 5.7 (ratio and mean of a weighted sample).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = total / total_per
@@ -122,6 +127,101 @@ def ratio_interval(
         half = _z(confidence) * np.sqrt(variance)
     known = (count >= 2) & (total_per != 0)
     return np.where(known, ratio - half, np.nan), np.where(known, ratio + half, np.nan)
+
+
+def effective_size(
+    hits: Floats,
+    trials: Floats,
+    hit_weight: Floats,
+    weight: Floats,
+    hit_squares: Floats,
+    squares: Floats,
+) -> Floats:
+    """Effective number of trials behind a proportion of weighted rows.
+
+    For r = Σ_hit w / Σw it is the number of equally weighted trials whose proportion has the
+    variance of r: r(1 − r) over the linearised variance Σw²(z − r)² / (Σw)², z = 1 for a hit. So
+    it knows that rows of large weight may be hits more often, as where sampling follows what is
+    measured. Where all or no trials are hits that variance is 0, and Kish's (Σw)² / Σw², which
+    takes weights and hits as unrelated, stands in. Both factors n / (n − 1) cancel, and equal
+    weights give n. Rows are taken as independent.
+
+    Parameters
+    ----------
+    hits, trials : array of float64, shape (n,)
+        Rows, unweighted.
+    hit_weight, weight : array of float64, shape (n,)
+        Σw over the hits, and over all trials.
+    hit_squares, squares : array of float64, shape (n,)
+        Σw² over the same.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        0 where there are no trials. For `wilson_interval`, with as many hits as keep the rate.
+
+    References
+    ----------
+    Korn, E. L. and Graubard, B. I. (1998). Confidence intervals for proportions with small
+    expected number of positive counts estimated from survey data. Survey Methodology 24, p. 193.
+    Kish, L. (1992). Weighting for unequal Pi. Journal of Official Statistics 8, p. 183.
+    Särndal, C.-E., Swensson, B. and Wretman, J. (1992). Model Assisted Survey Sampling. Springer,
+    sections 5.5 and 5.6 (linearised variance of a ratio).
+
+    Examples
+    --------
+    >>> four, ten = np.array([4.0]), np.array([10.0])
+    >>> effective_size(four, ten, four, ten, four, ten)
+    array([10.])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = hit_weight / weight
+        # Two parts of at least 0; multiplied out, a difference of large sums could be below it.
+        residual = hit_squares * (1 - rate) ** 2 + (squares - hit_squares) * rate**2
+        linearised = rate * (1 - rate) * weight**2 / residual
+        kish = weight**2 / squares
+    is_mixed = (hits > 0) & (hits < trials)
+    return np.where(trials == 0, 0.0, np.where(is_mixed, linearised, kish))
+
+
+def total_interval(
+    total: Floats, spread: Floats, *, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Normal interval of a count or total of a population that was sampled row by row.
+
+    Sampling is Poisson: each unit was kept with probability 1 / w of its own, independently of all
+    others. Then Σwx is the Horvitz-Thompson estimate of Σx, with the variance estimate
+    Σw(w − 1)x²; for a count, x is 1. It is the error of sampling alone, 0 where all was kept, and
+    not, as in a rate's interval, that of one of many populations that might have been.
+
+    Parameters
+    ----------
+    total : array of float64, shape (n,)
+        Σwx.
+    spread : array of float64, shape (n,)
+        Σw(w − 1)x² over the units that were kept or left out as one. NaN where it is not known,
+        as of candidates: those of one decision are kept together, and a row does not know it.
+
+    Returns
+    -------
+    tuple of array of float64, shape (n,)
+        Lower and upper end.
+
+    References
+    ----------
+    Horvitz, D. G. and Thompson, D. J. (1952). A generalization of sampling without replacement
+    from a finite universe. JASA 47, p. 663.
+    Särndal, C.-E., Swensson, B. and Wretman, J. (1992). Model Assisted Survey Sampling. Springer,
+    section 3.5 (Poisson sampling).
+
+    Examples
+    --------
+    >>> low, high = total_interval(np.array([100.0]), np.array([900.0]))
+    >>> round(float(low[0]), 1), round(float(high[0]), 1)
+    (41.2, 158.8)
+    """
+    half = _z(confidence) * np.sqrt(np.maximum(spread, 0))
+    return total - half, total + half
 
 
 def newcombe_interval(

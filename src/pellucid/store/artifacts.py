@@ -1,9 +1,11 @@
-"""Model files, kept beside the tables under the hash of their content."""
+"""Files beside the tables: model files, and the reference populations of models."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
+
+from pyarrow.fs import FileType
 
 from pellucid.errors import StoreError
 from pellucid.store.lake import Lake
@@ -14,14 +16,7 @@ _FOLDER = "artifacts"
 def save_artifact(lake: Lake, content: bytes, *, suffix: str) -> tuple[str, str]:
     """Store a model file; return its address below the system's folder, and its SHA-256."""
     digest = hashlib.sha256(content).hexdigest()
-    name = f"{digest}{suffix}"
-    filesystem = lake.filesystem(_FOLDER)
-    # Written aside and then moved, so that a file under its final name is always whole.
-    aside = f"{name}.{uuid.uuid4().hex}.part"
-    with filesystem.open_output_stream(aside) as sink:
-        sink.write(content)
-    filesystem.move(aside, name)
-    return f"{_FOLDER}/{name}", digest
+    return _save(lake, f"{digest}{suffix}", content), digest
 
 
 def load_artifact(lake: Lake, uri: str, *, sha256: str) -> bytes:
@@ -45,3 +40,33 @@ def load_artifact(lake: Lake, uri: str, *, sha256: str) -> bytes:
             "log the model again"
         )
     return content
+
+
+def save_reference(lake: Lake, model_id: str, content: bytes) -> None:
+    """Store the reference population of a model, in place of any other."""
+    _save(lake, _reference_name(model_id), content)
+
+
+def load_reference(lake: Lake, model_id: str) -> bytes | None:
+    """Return the reference population of a model; None where none is stored."""
+    filesystem, name = lake.filesystem(_FOLDER), _reference_name(model_id)
+    if filesystem.get_file_info(name).type == FileType.NotFound:
+        return None
+    with filesystem.open_input_stream(name) as source:
+        content: bytes = source.read()
+    return content
+
+
+def _reference_name(model_id: str) -> str:
+    # A model's id may hold what no file's name may.
+    return f"reference-{hashlib.sha256(model_id.encode()).hexdigest()[:32]}.arrow"
+
+
+def _save(lake: Lake, name: str, content: bytes) -> str:
+    filesystem = lake.filesystem(_FOLDER)
+    # Written aside and then moved, so that a file under its final name is always whole.
+    aside = f"{name}.{uuid.uuid4().hex}.part"
+    with filesystem.open_output_stream(aside) as sink:
+        sink.write(content)
+    filesystem.move(aside, name)
+    return f"{_FOLDER}/{name}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake import Field as DeltaField
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -28,6 +29,7 @@ from deltalake.transaction import (
 from pellucid.errors import ConflictError, DataError, PellucidError, StoreError
 from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.fields import Table
+from pellucid.schema.tables import DECISIONS, SAMPLE_WEIGHT
 from pellucid.store.duplicates import StoredKeys
 from pellucid.store.lake import PARTITION, Lake
 from pellucid.store.parquet import make_commit_durable, remove_files, write_files
@@ -112,7 +114,7 @@ class Writer:
         """
         written: list[AddAction] = []
         try:
-            return self._append(table, rows, key, written)
+            return self._append(table, _without_ones(table, rows), key, written)
         except (OSError, pa.ArrowException, DeltaError) as error:
             _discard(self._lake, table, written)
             if isinstance(error, PellucidError):
@@ -191,6 +193,8 @@ class Writer:
         delta = self._lake.open(table.name)
         if delta is None:
             columns = {field.name: field.type for field in [*fixed_schema(table), *schema]}
+            if table.name == DECISIONS.name and SAMPLE_WEIGHT not in schema.names:
+                del columns[SAMPLE_WEIGHT]
             known = {name: kind for name, kind in columns.items() if not pa.types.is_null(kind)}
             delta = self._lake.create(table, pa.schema(list(known.items())))
             delta = self._lake.open(table.name) or delta
@@ -209,6 +213,15 @@ class Writer:
                 time.sleep(random.uniform(0, 0.05))  # noqa: S311
             delta = self._lake.open(table.name) or delta
         raise ConflictError(f"table '{table.name}': new columns lost to other writers")
+
+
+def _without_ones(table: Table, rows: pa.Table) -> pa.Table:
+    # Weights that are all 1 are left out: so the table has the column once it holds a sample, and
+    # a reader learns from its schema alone that there is nothing to weight.
+    if table.name != DECISIONS.name or SAMPLE_WEIGHT not in rows.column_names:
+        return rows
+    is_sample = pc.any(pc.not_equal(rows.column(SAMPLE_WEIGHT), 1.0)).as_py()
+    return rows if is_sample else rows.drop_columns([SAMPLE_WEIGHT])
 
 
 def _holds(delta: DeltaTable, written: list[AddAction]) -> bool:

@@ -7,8 +7,8 @@ from math import factorial
 
 import numpy as np
 
-from pellucid.explain.trees.ensemble import CategorySplit, Ensemble
-from pellucid.explain.trees.readers.assemble import Tree, assemble
+from pellucid.models.assemble import Tree, assemble
+from pellucid.models.ensemble import CategorySplit, Ensemble
 
 
 def random_tree(draw: np.random.Generator, features: int, depth: int, categorical: int) -> Tree:

@@ -63,13 +63,37 @@ def xgboost_model() -> object:
     return xgboost.train(params, data, num_boost_round=30)
 
 
-MODELS = {"lightgbm": lightgbm_model, "xgboost": xgboost_model}
+def catboost_model() -> object:
+    catboost = pytest.importorskip("catboost")
+    rows = features(3000)
+    model = catboost.CatBoostClassifier(
+        iterations=20, depth=4, verbose=0, allow_writing_files=False
+    )
+    return model.fit(encode(rows, FEATURES, CATEGORIES), labels(rows))
+
+
+def sklearn_model() -> object:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rows = features(3000)
+    model = HistGradientBoostingClassifier(max_iter=20, categorical_features=[1])
+    return model.fit(encode(rows, FEATURES, CATEGORIES), labels(rows))
+
+
+MODELS = {
+    "lightgbm": lightgbm_model, "xgboost": xgboost_model, "catboost": catboost_model,
+    "scikit-learn": sklearn_model,
+}  # fmt: skip
 
 
 def raw_scores(model: object, rows: pa.Table) -> np.ndarray:
     matrix = encode(rows, FEATURES, CATEGORIES)
     if hasattr(model, "model_to_string"):
         return model.predict(matrix, raw_score=True)
+    if hasattr(model, "decision_function"):
+        return model.decision_function(matrix)
+    if hasattr(model, "get_feature_importance"):
+        return model.predict(matrix, prediction_type="RawFormulaVal")
     import xgboost
 
     data = xgboost.DMatrix(matrix, feature_names=FEATURES, feature_types=["q", "c", "q"],
@@ -77,7 +101,7 @@ def raw_scores(model: object, rows: pa.Table) -> np.ndarray:
     return model.predict(data, output_margin=True).astype(float)
 
 
-def logged(root: Path, kind: str, *, shift: float = 0.0) -> Observatory:
+def logged(root: Path, kind: str, *, shift: float = 0.0, weight: float = 1.0) -> Observatory:
     system = System(
         name="scored", dimensions=(Dimension(name="country"),),
         features=(Feature(name="amount", label="Amount"),
@@ -106,6 +130,7 @@ def logged(root: Path, kind: str, *, shift: float = 0.0) -> Observatory:
         "decision_id": [f"d{n}" for n in range(count)], "decided_at": pa.array(at[::2], time),
         "model_id": [model_id] * count, "chosen": ["x"] * count, "country": ["BR"] * count,
         "pick_model": ["x", "y"] * (count // 2), "pick_fees": ["x"] * count,
+        "sample_weight": [1.0, weight] * (count // 2),
     })).raise_for_refused()  # fmt: skip
     return open_system(root)
 
@@ -122,6 +147,18 @@ def test_stored_attributions_add_up_to_the_logged_score(tmp_path: Path, kind: st
     assert np.abs(summed + rows.column("residual").to_numpy()
                   - rows.column("raw_score").to_numpy()).max() < 1e-12  # fmt: skip
     assert np.abs(rows.column("residual").to_numpy()).max() < 1e-4
+
+
+def test_what_is_explained_of_a_sample_weighs_what_both_leave_out(tmp_path: Path) -> None:
+    """Decisions weigh 1 and 4 in turn; of the 20, about 5 are explained."""
+    obs = logged(tmp_path, "lightgbm", weight=4.0)
+    obs.attribute(over="1d", most_decisions=5)
+    rows = obs.records.rows("attributions").to_pylist()
+    assert rows
+    for row in rows:
+        logged_at = 1 if int(row["decision_id"][1:]) % 2 == 0 else 4
+        assert row["sample_weight"] == pytest.approx(logged_at * 20 / 5)
+    assert {row["sample_weight"] for row in rows} == {4.0, 16.0}
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -214,15 +251,15 @@ def test_a_model_id_stands_for_one_model(tmp_path: Path) -> None:
         log.model(lightgbm_model(), features=["a"], **same)
     with pytest.raises(DataError, match="no time zone"):
         log.model(lightgbm_model(), name="n", version="1", trained_at=NOON.replace(tzinfo=None))
-    with pytest.raises(DataError, match="is not a LightGBM or XGBoost model"):
+    with pytest.raises(DataError, match="is not a tree model"):
         log.model(object(), **same)
     assert obs.records.rows("models").num_rows == 1
 
 
 def test_without_a_model_file_there_is_nothing_to_explain_with(tmp_path: Path) -> None:
     obs = logged(tmp_path, "lightgbm")
-    with pytest.raises(ExplainError, match="no explainer reads 'catboost'"):
-        load_explainer("catboost", b"")
+    with pytest.raises(ExplainError, match="no explainer reads 'prophet'"):
+        load_explainer("prophet", b"")
     empty = Logger(System(name="empty"), to=tmp_path)
     empty.decisions(obs.records.rows("decisions", columns=["decision_id", "decided_at"]))
     with pytest.raises(ExplainError, match="no model file was logged"):

@@ -126,6 +126,11 @@ def test_errors_by_day_cover_the_truth() -> None:
     assert 0.88 < covered / runs < 0.995
 
 
+@given(st.integers(0, 10_000))
+def test_errors_are_numbers_where_groups_occur_on_single_days(seed: int) -> None:
+    assert np.isfinite(split_share(random_counts(seed, days=4)).errors).all()
+
+
 def test_one_day_has_no_error_and_no_decisions_are_refused() -> None:
     assert np.isnan(split_share(planted(mix=True)).errors).all()
     counts = planted()

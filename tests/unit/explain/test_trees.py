@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError
-from pellucid.explain.trees.ensemble import Ensemble
 from pellucid.explain.trees.kernel import attribute, prepare
 from pellucid.explain.trees.native import versions
-from pellucid.explain.trees.readers.assemble import assemble
-from pellucid.explain.trees.readers.lightgbm import read_lightgbm
-from pellucid.explain.trees.readers.xgboost import read_xgboost
 from pellucid.explain.trees.tables import feature_players
+from pellucid.models.assemble import assemble
+from pellucid.models.ensemble import Ensemble
+from pellucid.models.lightgbm import read_lightgbm
+from pellucid.models.xgboost import read_xgboost
 
 ALONE = feature_players(5)
 JOINED = feature_players(5, [(0, 3), (1, 4)])

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pellucid.stats.intervals import (
+    effective_size,
     mean_interval,
     newcombe_interval,
     ratio_interval,
+    total_interval,
     wilson_interval,
 )
 
@@ -69,6 +71,45 @@ def test_ratio_covers_the_truth_as_often_as_it_says() -> None:
         (top * per).sum(1),
     )  # fmt: skip
     assert 0.93 <= np.mean((low <= 0.3) & (high >= 0.3)) <= 0.96
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 50), st.booleans()), min_size=1, max_size=50))
+def test_effective_size_is_what_gives_a_weighted_rate_its_variance(rows: list[tuple]) -> None:
+    w, z = (np.array(column) for column in zip(*rows, strict=True))
+    sums = (z.sum(), len(w), w[z].sum(), w.sum(), (w[z] ** 2).sum(), (w**2).sum())
+    size = effective_size(*(array(value) for value in sums))[0]
+    rate = w[z].sum() / w.sum()
+    if 0 < z.sum() < len(z):
+        linearised = ((w * (z - rate)) ** 2).sum() / w.sum() ** 2
+        assert rate * (1 - rate) / size == pytest.approx(linearised, rel=1e-9)
+    else:
+        assert size == pytest.approx(w.sum() ** 2 / (w**2).sum())
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.floats(0.5, 50))
+def test_effective_size_of_equal_weights_is_their_number(hits: int, misses: int, w: float) -> None:
+    trials = hits + misses
+    sums = (hits, trials, w * hits, w * trials, w**2 * hits, w**2 * trials)
+    assert effective_size(*(array(value) for value in sums)) == pytest.approx(trials)
+
+
+def test_all_hits_of_uneven_weights_are_worth_what_kish_says() -> None:
+    """Rounding may leave the weight of all hits a little below that of all rows."""
+    sums = (3, 3, 13.0 * (1 - 1e-16), 13.0, 102.0, 102.0)
+    assert effective_size(*(array(value) for value in sums)) == pytest.approx(169 / 102)
+
+
+def test_a_total_of_a_poisson_sample_is_covered_as_often_as_it_says() -> None:
+    """4,000 samples of 300 amounts, kept with rates of their own: coverage known to 0.35%."""
+    draw = np.random.default_rng(4)
+    amount, rate = draw.gamma(2, 50, 300), draw.uniform(0.2, 1, 300)
+    weight = (draw.random((4000, 300)) < rate) / rate
+    totals = weight @ amount
+    spread = (weight * (weight - 1)) @ amount**2
+    low, high = total_interval(totals, spread)
+    assert totals.mean() == pytest.approx(amount.sum(), abs=4 * totals.std() / np.sqrt(4000))
+    assert 0.93 <= np.mean((low <= amount.sum()) & (high >= amount.sum())) <= 0.965
+    assert spread.mean() == pytest.approx(totals.var(), rel=0.1)
 
 
 def test_newcombe_equals_the_paper() -> None:

@@ -10,6 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from pellucid.errors import StoreError
+from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.tables import DECISIONS, OUTCOMES
 from pellucid.store.artifacts import load_artifact, save_artifact
 from pellucid.store.check import check_files
@@ -123,6 +124,29 @@ def test_compaction_joins_files_and_removes_orphans(lake: Lake) -> None:
     assert sorted(ids(lake)) == before
     # A writer that knew the old files knows the rows in the new one.
     assert writer.append(DECISIONS, rows(0, 24)).stored == 0
+
+
+def test_a_table_has_weights_once_it_holds_a_sample(lake: Lake) -> None:
+    """So its schema alone tells a reader, before any file is opened, what a query costs."""
+    writer = Writer(lake)
+    writer.append(DECISIONS, rows(0, 4))
+    writer.append(DECISIONS, rows(4, 8, sample_weight=1.0))
+    missing = rows(8, 12, sample_weight=1.0).set_column(2, "sample_weight", pa.nulls(4, "float64"))
+    writer.append(DECISIONS, missing)
+    writer.append(DECISIONS, fixed_schema(DECISIONS).empty_table(), key=BatchKey("file", 1))
+    assert "sample_weight" not in snapshot(lake, "decisions").schema.names
+    writer.append(DECISIONS, rows(12, 16, sample_weight=2.0))
+    assert "sample_weight" in snapshot(lake, "decisions").schema.names
+    stored = read_rows(lake, "decisions", ["decision_id", "sample_weight"]).sort_by("decision_id")
+    weights = dict(zip(*(stored.column(n).to_pylist() for n in stored.column_names), strict=True))
+    assert weights == {f"d{n}": 2.0 if n >= 12 else None for n in range(16)}
+    compact(lake, keep=timedelta(0))
+    assert "sample_weight" in snapshot(lake, "decisions").schema.names
+
+
+def test_the_first_batch_may_be_a_sample(lake: Lake) -> None:
+    Writer(lake).append(DECISIONS, rows(0, 4, sample_weight=2.0))
+    assert "sample_weight" in snapshot(lake, "decisions").schema.names
 
 
 @pytest.mark.parametrize("harm", ["delete", "cut", "swap"])

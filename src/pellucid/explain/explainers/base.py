@@ -18,7 +18,12 @@ Floats = NDArray[np.float64]
 class Explainer(Protocol):
     """Splits raw scores into a base value and one attribution for each feature."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the attributions are, for the record."""
+
+    def set_reference(self, matrix: Floats, described: str) -> None:
+        """Attribute against a reference population, shape (m, features), from now on."""
 
     def attribute(self, matrix: Floats) -> tuple[Floats, Floats]:
         """Return base values, shape (n,), and attributions, shape (n, features), in log-odds."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.explain.trees.ensemble import LEAF, Ensemble, Floats
+from pellucid.models.ensemble import LEAF, Ensemble, Floats
 
 Codes = NDArray[np.uint16]
 

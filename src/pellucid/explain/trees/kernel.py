@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pellucid.explain.trees.codes import Codes, Coding, encode, make_coding
 from pellucid.explain.trees.deep import deep_path_values, deep_values
-from pellucid.explain.trees.ensemble import Ensemble, Floats, Ints
 from pellucid.explain.trees.native import Lookups, look_up, make_lookups, versions
 from pellucid.explain.trees.patterns import Group, TreePatterns, leaf_pattern
 from pellucid.explain.trees.tables import (
@@ -22,6 +21,7 @@ from pellucid.explain.trees.tables import (
     tree_groups,
     value_of,
 )  # fmt: skip
+from pellucid.models.ensemble import Ensemble, Floats, Ints
 
 BLOCK_ROWS = 8192
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.explain.trees.codes import Codes, Coding, category_table
-from pellucid.explain.trees.ensemble import Ensemble, Floats
 from pellucid.explain.trees.patterns import Group
+from pellucid.models.ensemble import Ensemble, Floats
 
 try:
     from pellucid.explain.trees import _lookup

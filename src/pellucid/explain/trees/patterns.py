@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.explain.trees.codes import Codes, Coding, node_left
-from pellucid.explain.trees.ensemble import LEAF, Ensemble, Ints
+from pellucid.models.ensemble import LEAF, Ensemble, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ def groups_of(ensemble: Ensemble, players: Ints, tree: int) -> Iterator[Group]:
         player = int(players[ensemble.feature[node]])
         sides, ratios = [], []
         for side, child in enumerate((int(ensemble.left[node]), int(ensemble.right[node]))):
-            share = float(ensemble.cover[child] / ensemble.cover[node])
+            # A node that no training row passed tells nothing of its children.
+            whole = float(ensemble.cover[node])
+            share = float(ensemble.cover[child]) / whole if whole > 0 else 0.5
             edges, ratio = above.get(player, ((), 1.0))
             path = {**above, player: ((*edges, 2 * node + side), ratio * share)}
             if ensemble.feature[child] != LEAF:

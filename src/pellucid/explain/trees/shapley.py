@@ -29,7 +29,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.explain.trees.ensemble import Floats
+from pellucid.models.ensemble import Floats
 
 
 @lru_cache(maxsize=64)

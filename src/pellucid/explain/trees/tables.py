@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid.explain.trees.codes import Codes, Coding
-from pellucid.explain.trees.ensemble import LEAF, Ensemble, Floats, Ints
 from pellucid.explain.trees.patterns import Group, TreePatterns, groups_of, leaf_pattern
 from pellucid.explain.trees.shapley import independent_shares, values_of_leaves
+from pellucid.models.ensemble import LEAF, Ensemble, Floats, Ints
 
 # Beyond it a table has more entries than rows that would use it: pairs of patterns are cheaper.
 MOST_BITS = 12

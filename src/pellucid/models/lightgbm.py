@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.errors import ExplainError
-from pellucid.explain.trees.ensemble import CategorySplit, Ensemble
-from pellucid.explain.trees.readers.assemble import Tree, assemble
+from pellucid.models.assemble import Tree, assemble
+from pellucid.models.ensemble import CategorySplit, Ensemble
 
 _CATEGORY, _DEFAULT_LEFT = 1, 2
 _MISSING_NONE, _MISSING_ZERO, _MISSING_NAN = 0, 1, 2

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ExplainError
-from pellucid.explain.trees.ensemble import CategorySplit, Ensemble
-from pellucid.explain.trees.readers.assemble import Tree, assemble
+from pellucid.models.assemble import Tree, assemble
+from pellucid.models.ensemble import CategorySplit, Ensemble
 
 
 def read_xgboost(content: str | bytes) -> Ensemble:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.explain.trees.ensemble import CategorySplit, Ensemble
+from pellucid.models.ensemble import CategorySplit, Ensemble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
