@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError
+from pellucid.explain.trees.interactions import prepare_interactions
 from pellucid.explain.trees.kernel import attribute, prepare
 from pellucid.explain.trees.native import versions
 from pellucid.explain.trees.tables import feature_players
@@ -258,8 +259,41 @@ def test_other_xgboost_models_say_why() -> None:
         read_xgboost(bytes(three.save_raw("json")))
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("players", [ALONE, JOINED], ids=["alone", "joined"])
+def test_interactions_of_pairs_are_by_definition(players: np.ndarray, *, compiled: bool) -> None:
+    ensemble, rows, reference = random_ensemble(4), random_rows(4, 15), random_rows(5, 20)
+    count = int(players.max()) + 1
+    game = interventional_game(ensemble, players, rows, reference)
+    worth = [game(coalition) for coalition in range(2**count)]
+    pairs = [(0, 1), (2, 0), (1, 2)]
+    prepared = prepare_interactions(
+        ensemble, pairs, players=players, reference=reference, compiled=compiled
+    )
+    found = attribute(prepared, rows)
+    for column, (first, second) in enumerate(pairs):
+        one, two = 1 << first, 1 << second
+        expected = np.zeros(len(rows))
+        for coalition in range(2**count):
+            if coalition & (one | two):
+                continue
+            size = coalition.bit_count()
+            weight = factorial(size) * factorial(count - size - 2) / factorial(count - 1)
+            expected += weight * (
+                worth[coalition | one | two] - worth[coalition | one]
+                - worth[coalition | two] + worth[coalition]
+            )  # fmt: skip
+        assert np.abs(found[:, column] - expected).max() < (1e-5 if compiled else 1e-12)
+
+
+def test_interactions_of_very_deep_trees_say_why() -> None:
+    ensemble = random_ensemble(1, features=20, trees=1, depth=14, categorical=0)
+    with pytest.raises(ExplainError, match="more than 12 conditions"):
+        prepare_interactions(ensemble, [(0, 1)], players=feature_players(20), reference=None)
+
+
 def test_interactions_are_grabischs() -> None:
-    from pellucid.explain.trees.shapley import interactions_of_leaves
+    from pellucid.explain.trees.shapley import by_size, interactions_of_leaves
 
     draw = np.random.default_rng(2)
     players = 4
@@ -283,5 +317,5 @@ def test_interactions_are_grabischs() -> None:
                     worth(coalition | one | two) - worth(coalition | one)
                     - worth(coalition | two) + worth(coalition)
                 )  # fmt: skip
-            found = interactions_of_leaves(shares, first, second)[0, row]
+            found = interactions_of_leaves(by_size(shares), first, second)[0, row]
             assert found == pytest.approx(expected, abs=1e-12)

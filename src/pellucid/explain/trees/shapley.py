@@ -125,12 +125,13 @@ def values_of_leaves(shares: Floats) -> Floats:
     return values
 
 
-def interactions_of_leaves(shares: Floats, first: int, second: int) -> Floats:
+def interactions_of_leaves(sums: Floats, first: int, second: int) -> Floats:
     """Return the Shapley interaction of two players at leaves of value 1, for every pattern.
 
     Parameters
     ----------
-    shares : array of float64, shape (leaves, 2^players)
+    sums : array of float64, shape (leaves, 2^players, players + 1)
+        As `by_size` returns them.
     first, second : int
         Places of the two players.
 
@@ -143,12 +144,12 @@ def interactions_of_leaves(shares: Floats, first: int, second: int) -> Floats:
     Grabisch, M. and Roubens, M. (1999). An axiomatic approach to the concept of interaction among
     players in cooperative games. Int. J. of Game Theory 28, 547-565.
     """
-    patterns = shares.shape[1]
+    patterns = sums.shape[1]
     players = patterns.bit_length() - 1
-    sums, weights = by_size(shares), _weights(players)
+    weights = _weights(players)
     size, every = np.arange(players + 1), np.arange(patterns)
     missed = players - sizes(players)
-    values = np.empty(shares.shape)
+    values = np.empty(sums.shape[:2])
     one, two = 1 << first, 1 << second
     has_one, has_two = every & one > 0, every & two > 0
 

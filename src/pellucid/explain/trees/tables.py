@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.explain.trees.codes import Codes, Coding
 from pellucid.explain.trees.patterns import Group, TreePatterns, groups_of, leaf_pattern
@@ -70,6 +72,39 @@ def make_tables(
     """
     tables = [np.zeros((len(group.players), 2 ** len(group.bits))) for group in groups]
     base = 0.0
+    for leaves in leaves_alike(groups, counts):
+        values = values_of_leaves(leaves.shares)
+        for number, own, share in zip(leaves.groups, values, leaves.shares, strict=True):
+            value = value_of(ensemble, groups[number], leaves.side)
+            tables[number] += value * own[leaves.pattern].T
+            base += value * float(share[-1])
+    return tables, base
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesAlike:
+    """Leaves whose patterns are made alike, so that one pass does for all of them.
+
+    Attributes
+    ----------
+    groups : tuple of int
+        The group of each leaf.
+    side : int
+        Which child of their parents they are.
+    pattern : array of int64, shape (patterns of the group,)
+        The leaf's pattern for each pattern of its group.
+    shares : array of float64, shape (leaves, patterns of the leaf)
+        Shares of reference rows.
+    """
+
+    groups: tuple[int, ...]
+    side: int
+    pattern: NDArray[np.int64]
+    shares: Floats
+
+
+def leaves_alike(groups: Sequence[Group], counts: Sequence[Floats] | None) -> Iterator[LeavesAlike]:
+    """Yield the leaves of groups, in portions of bounded size; arguments as of `make_tables`."""
     alike: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for number, group in enumerate(groups):
         for place, side in enumerate(group.sides):
@@ -85,12 +120,7 @@ def make_tables(
                 else leaf_shares(groups[number], counts[number], side)
                 for number, place in part
             ])  # fmt: skip
-            values = values_of_leaves(shares)
-            for (number, _), own, share in zip(part, values, shares, strict=True):
-                value = value_of(ensemble, groups[number], side)
-                tables[number] += value * own[pattern].T
-                base += value * float(share[-1])
-    return tables, base
+            yield LeavesAlike(tuple(number for number, _ in part), side, pattern, shares)
 
 
 def lone_leaves(ensemble: Ensemble) -> float:
