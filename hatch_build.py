@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ SOURCE = Path("src/pellucid/explain/trees/_lookup.c")
 class CustomBuildHook(BuildHookInterface):
     """Adds the compiled module to a wheel, or to an editable install."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build it, or say why there is none."""
         if self.target_name != "wheel":
             return
@@ -27,14 +28,17 @@ class CustomBuildHook(BuildHookInterface):
         except Exception as error:  # noqa: BLE001 - any compiler may fail in any way
             print(f"no compiled kernel: {type(error).__name__}: {error}", file=sys.stderr)
             return
-        placed = root / SOURCE.parent / built.name
-        shutil.copy(built, placed)
-        shutil.rmtree(built.parents[len(MODULE.split(".")) - 1], ignore_errors=True)
         build_data["pure_python"] = False
         build_data["tag"] = wheel_tag()
-        build_data["force_include"][str(placed)] = (
-            f"{MODULE.rsplit('.', 1)[0].replace('.', '/')}/{built.name}"
-        )
+        if version == "editable":
+            # Beside its source, and in place of another at once: a running process may have that
+            # one mapped into its memory.
+            aside = root / SOURCE.parent / f"{built.name}.{os.getpid()}"
+            shutil.copy(built, aside)
+            aside.replace(aside.with_name(built.name))
+        else:
+            inside = Path(*MODULE.split(".")[:-1]) / built.name
+            build_data["force_include"][str(built)] = inside.as_posix()
 
 
 def compiled(root: Path) -> Path:

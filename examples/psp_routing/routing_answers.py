@@ -90,7 +90,7 @@ def features(systems: Systems) -> Finding:
     ranked = sorted(declared, key=lambda name: -found[name])
     rows = [(declared[name], numbers.number(found[name], 3)) for name in ranked]
     # Smaller than this, the largest residual is rounding, and differs from machine to machine.
-    exact = "less than 0.000001" if found["residual"] < 1e-6 else f"{found['residual']:.1e}"
+    exact = "less than 0.00001" if found["residual"] < 1e-5 else f"{found['residual']:.1e}"
     remark = (
         f"Over all {numbers.count(found['candidates'])} candidates, attributions and base value "
         f"add up to the raw score with a residual of {exact} log-odds at most."

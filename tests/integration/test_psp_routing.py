@@ -184,7 +184,7 @@ class TestRealRecords:
         """Base value + attributions = logged raw score, and every candidate is explained."""
         rows = systems.routing.records.rows("attributions")
         assert rows.num_rows == 4 * systems.logged.decided.num_rows
-        assert np.abs(rows.column("residual").to_numpy()).max() < 1e-6
+        assert np.abs(rows.column("residual").to_numpy()).max() < 1e-5
         parts = sum(rows.column(name).to_numpy().astype(np.float64)
                     for name in rows.column_names if name.startswith("a_"))  # fmt: skip
         summed = rows.column("base_value").to_numpy() + parts

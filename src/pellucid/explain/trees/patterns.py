@@ -109,23 +109,38 @@ def leaf_pattern(pattern: NDArray[np.int64], bits: int, at: int, side: int) -> N
 
 
 class TreePatterns:
-    """The patterns of rows in one tree, group by group; edges are shared between groups."""
+    """The patterns of rows in one tree; groups share what they share of the path."""
 
     def __init__(self, ensemble: Ensemble, coding: Coding, codes: Codes) -> None:
         self._ensemble, self._coding, self._codes = ensemble, coding, codes
         self._left: dict[int, NDArray[np.bool_]] = {}
+        self._met: dict[tuple[int, ...], NDArray[np.bool_]] = {}
+        self._patterns: dict[tuple[tuple[int, ...], ...], NDArray[np.unsignedinteger]] = {
+            (): np.zeros(codes.shape[1], dtype=np.uint8)
+        }
 
     def of(self, group: Group) -> NDArray[np.int64]:
         """Return the pattern of each row in a group."""
-        # The narrowest type that holds it: what is moved is what it costs.
-        kind = np.min_scalar_type(2 ** len(group.bits) - 1)
-        pattern = np.zeros(self._codes.shape[1], dtype=kind)
-        for place, edges in enumerate(group.bits):
-            met = self._takes(edges[0])
-            for edge in edges[1:]:
-                met = met & self._takes(edge)
-            np.bitwise_or(pattern, np.left_shift(met, kind.type(place), dtype=kind), out=pattern)
-        return pattern.astype(np.int64)
+        return self._pattern(group.bits).astype(np.int64)
+
+    def _pattern(self, bits: tuple[tuple[int, ...], ...]) -> NDArray[np.unsignedinteger]:
+        found = self._patterns.get(bits)
+        if found is None:
+            # The narrowest type that holds it: what is moved is what it costs.
+            kind = np.min_scalar_type(2 ** len(bits) - 1)
+            met = np.left_shift(self._meets(bits[-1]), kind.type(len(bits) - 1), dtype=kind)
+            found = np.bitwise_or(self._pattern(bits[:-1]), met, out=met)
+            self._patterns[bits] = found
+        return found
+
+    def _meets(self, edges: tuple[int, ...]) -> NDArray[np.bool_]:
+        found = self._met.get(edges)
+        if found is None:
+            found = self._takes(edges[-1])
+            if len(edges) > 1:
+                found = found & self._meets(edges[:-1])
+            self._met[edges] = found
+        return found
 
     def _takes(self, edge: int) -> NDArray[np.bool_]:
         node, side = divmod(edge, 2)
