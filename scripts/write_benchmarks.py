@@ -10,6 +10,8 @@ TITLES = {
     "bulk_log": "Bulk logging against `pyarrow.parquet.write_table` of the same rows",
     "live_log": "A live decision: the caller, then all threads",
     "adapters": "What the adapters add to a service's own calls",
+    "wrong_masks": "Ids that redaction takes for card numbers",
+    "attributions": "Exact attributions of 300 trees of depth 6 over 30 features",
     "query": "Ten metrics by three dimensions over ten million decisions",
     "memory": "Peak memory of logging a file of 5 GB",
     "import": "What a service pays to import the logger",

@@ -14,8 +14,11 @@ from pellucid.engine.base import Engine
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import instant, reading_span
 from pellucid.errors import EngineError, SpecError, StoreError, UnknownNameError
+from pellucid.explain.change import ChangeStory, share_change
+from pellucid.explain.contrast import Contrast, why
 from pellucid.explain.decision import explain_decision
 from pellucid.explain.flow import Flow, policy_flow
+from pellucid.explain.groups import GroupStory, explain_group
 from pellucid.explain.job import attribute_window
 from pellucid.explain.records import Records
 from pellucid.explain.story import Story
@@ -231,6 +234,58 @@ class Observatory:
             If there is no such decision.
         """
         return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
+
+    def why_changed(
+        self, candidate: str, *, window: str | Window = "7d", baseline: str | Window = "",
+        by: Sequence[str] = (), where: str = "",
+    ) -> ChangeStory:  # fmt: skip
+        """Split the change of a candidate's traffic share; see `explain.change.share_change`.
+
+        Parameters
+        ----------
+        window, baseline : str or Window
+            By default the last 7 days, and as long right before them.
+        by : sequence of str
+            Dimensions of the mix; by default the spec's first two.
+        where : str
+            SQL condition on decisions.
+        """
+        now = self.window(window)
+        before = self.window(baseline) if baseline else now.previous
+        return share_change(self.system, self.records, candidate, window=now, baseline=before,
+                            by=by, where=where)  # fmt: skip
+
+    def why(
+        self, candidate: str, *, not_: str, where: str = "", over: str | Window = "30d"
+    ) -> Contrast:
+        """Split the mean margin of a candidate over another; see `explain.contrast.why`.
+
+        Attributions of both must be stored: `attribute` first.
+        """
+        window = self.window(over)
+        return why(self.system, self.records, candidate, not_, window=window, where=where)
+
+    def explain_group(
+        self, where: str = "", *, by: Sequence[str] = (), versus: str = "",
+        candidate: str | None = None, over: str | Window = "30d", baseline: str | Window = "",
+    ) -> GroupStory:  # fmt: skip
+        """Average stored attributions of a group; see `explain.groups.explain_group`.
+
+        Parameters
+        ----------
+        where, versus : str
+            SQL conditions on decisions: the group, and another to compare it with.
+        by : sequence of str
+            Dimensions to break it down by.
+        candidate : str, optional
+            Whose scores; by default of what was picked.
+        over, baseline : str or Window
+            The period, and another to compare it with.
+        """
+        return explain_group(
+            self.system, self.records, window=self.window(over), where=where, by=by, versus=versus,
+            candidate=candidate, baseline=self.window(baseline) if baseline else None,
+        )  # fmt: skip
 
     def latest_decision(self) -> str:
         """Return the id of the latest decision.

@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from pellucid.errors import DataError
+from pellucid.explain.change import ChangeStory
+from pellucid.explain.contrast import Contrast
+from pellucid.explain.groups import GroupStory
+from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
 from pellucid.monitor.answer import Answer
 from pellucid.spec.system import Metric, System
 
+_MOST_CELLS = 8
+_MOST_PARTS = 5
 FORMATS = ("table", "json", "csv", "parquet")
 
 
@@ -79,6 +86,104 @@ def answer_text(answer: Answer) -> str:
     return f"{table}\n\n{answer.note}" if answer.note else table
 
 
+def write_story(text: str, rows: pa.Table, *, style: str, output: Path | None) -> None:
+    """Write an explanation: its text for people, the rows of its parts for programs.
+
+    Raises
+    ------
+    DataError
+        If Parquet is asked for without a file to write to.
+    """
+    if style == "table":
+        _print(text, output)
+        return
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_floating(field.type):
+            # An error that cannot be known is NaN, which JSON does not have.
+            known = pc.if_else(pc.is_nan(rows.column(place)), None, rows.column(place))
+            rows = rows.set_column(place, field.name, known)
+    write_rows(rows, style=style, output=output)
+
+
+def change_text(story: ChangeStory) -> str:
+    """Return a change of share as its paragraph, its parts and the cells that carry it."""
+    rows = [[row["part"], numbers.points(row["change"], 2), _half(row["error"], "probability")]
+            for row in story.parts.to_pylist()]  # fmt: skip
+    total = numbers.points(story.after - story.before, 2)
+    rows.append(["Change", total, _half(story.error, "probability")])
+    heads = ["part", "change", "± 95%"]
+    tables = [story.told, text_table(heads, rows, right=heads[1:])]
+    names = story.cells.column_names
+    by = names[: names.index("decisions_before")]
+    cells = [
+        [*(_shown(row[name] or "(missing)") for name in by), numbers.points(row["change"], 2),
+         numbers.rate(row["share_before"]), numbers.rate(row["share_after"]),
+         numbers.count(row["decisions_before"]), numbers.count(row["decisions_after"])]
+        for row in story.cells.slice(0, _MOST_CELLS).to_pylist()
+    ]  # fmt: skip
+    if by:
+        heads = [*by, "part of change", "share before", "after", "decisions before", "after "]
+        tables.append(text_table(heads, cells, right=heads[len(by) :]))
+    return "\n\n".join(tables)
+
+
+def contrast_text(answer: Contrast) -> str:
+    """Return a contrast as its paragraph, its parts, who won and what flipped it."""
+    scale = answer.scale
+    rows = [[row["label"], row["kind"], _amount(row["mean"], scale), _half(row["error"], scale)]
+            for row in answer.parts.to_pylist()]  # fmt: skip
+    rows.append(["Margin", "", _amount(answer.margin, scale), _half(answer.error, scale)])
+    unit = "pp" if scale == "probability" else scale.replace("_", "-")
+    heads = ["part", "kind", f"for {answer.candidate} ({unit})", "± 95%"]
+    tables = [answer.told, text_table(heads, rows, right=heads[2:])]
+    wins = [[row["winner"], numbers.count(row["decisions"]), numbers.rate(row["share"])]
+            for row in answer.wins.to_pylist()]  # fmt: skip
+    heads = ["picked", "decisions", "share"]
+    tables.append(text_table(heads, wins, right=heads[1:]))
+    flips = [[row["preferred"], row["winner"], row["layer"], numbers.count(row["decisions"]),
+              numbers.rate(row["share"])] for row in answer.flips.to_pylist()]  # fmt: skip
+    if flips:
+        heads = ["model preferred", "picked", "moved by", "decisions", "share"]
+        tables.append(text_table(heads, flips, right=heads[3:]))
+    if answer.is_rescaled:
+        tables.append(
+            "Parts of the model are rescaled from its raw score to probability, in each decision "
+            "by the ratio of the two differences."
+        )
+    return "\n\n".join(tables)
+
+
+def group_text(story: GroupStory) -> str:
+    """Return a group's mean score as its paragraph, the groups, and the parts of each."""
+    scale, by = story.scale, story.by
+    groups = [
+        [*(_shown(row[name] or "(missing)") for name in by), row["side"], numbers.count(row["n"]),
+         numbers.count(row["decisions"]), _amount(row["score"], scale), _half(row["error"], scale)]
+        for row in story.groups.to_pylist()
+    ]  # fmt: skip
+    heads = [*by, "side", "n", "decisions", "mean score", "± 95%"]
+    tables = [story.told, text_table(heads, groups, right=heads[len(by) + 1 :])]
+    shown: dict[tuple[str, ...], int] = {}
+    rows = []
+    for row in story.parts.to_pylist():
+        key = tuple(_shown(row[name] or "(missing)") for name in by)
+        shown[key] = shown.get(key, 0) + 1
+        if by and shown[key] > _MOST_PARTS:
+            continue
+        cells = [_amount(row["mean"], scale), _half(row["error"], scale),
+                 numbers.number(row["mean_absolute"])]  # fmt: skip
+        if story.is_compared:
+            cells = [_amount(row["mean"], scale), _amount(row["versus_mean"], scale),
+                     _amount(row["difference"], scale),
+                     _half(row["difference_error"], scale)]  # fmt: skip
+        rows.append([*key, row["label"], *cells])
+    cells = ["mean", "versus", "difference", "± 95%"] if story.is_compared else [
+        "mean", "± 95%", "mean size"
+    ]  # fmt: skip
+    tables.append(text_table([*by, "part", *cells], rows, right=cells))
+    return "\n\n".join(tables)
+
+
 def catalogue_text(system: System, metrics: Mapping[str, Metric]) -> str:
     """Return every metric, dimension and segment of a system with its meaning."""
     metric_rows = [[metric.name, metric.unit, metric.meaning] for metric in metrics.values()]
@@ -134,6 +239,17 @@ def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
         return [f"{numbers.count(value)}{unit}", _span(low, high, numbers.count), n]
     return [f"{numbers.number(value, 3)}{unit}",
             _span(low, high, lambda end: numbers.number(end, 3)), n]  # fmt: skip
+
+
+def _amount(value: float | None, scale: str) -> str:
+    return numbers.points(value, 2) if scale == "probability" else numbers.log_odds(value)
+
+
+def _half(error: float | None, scale: str) -> str:
+    """Return the half width of a 95% interval."""
+    if error is None or not numbers.is_known(error):
+        return numbers.NONE
+    return _amount(HALF_WIDTH * error, scale).lstrip("+±")
 
 
 def _span(low: float | None, high: float | None, shown: Callable[[float | None], str]) -> str:

@@ -34,6 +34,11 @@ class Window:
         if self.start >= self.end:
             raise SpecError("window", [f"start {self.start} is not before end {self.end}"])
 
+    @property
+    def previous(self) -> Window:
+        """The window of the same length that ends where this one starts."""
+        return Window(self.start - (self.end - self.start), self.start)
+
 
 def parse_duration(text: str) -> timedelta:
     """Parse a duration such as ``90m``, ``2h``, ``30d`` or ``8w``.

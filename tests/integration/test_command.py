@@ -70,6 +70,13 @@ def test_without_metrics_it_lists_them(lake: Path, capsys) -> None:
         (("query", "approval_rate", "--format", "parquet"), "needs a file"),
         (("query", "approval_rate", "--system", "nothing"), "no system 'nothing'"),
         (("explain", "d999"), "no decision is called 'd999'"),
+        (("change", "nrth", "--over", "3d"), "did you mean 'north'"),
+        (("change", "north", "--baseline", "2026-01-01..2026-01-02"), "has no decision"),
+        (("why", "north", "--not", "north"), "name two candidates"),
+        (("why", "north", "--not", "south"), "or `pellucid attribute`"),
+        (("group", "--by", "contry"), "did you mean 'country'"),
+        (("group",), "or `pellucid attribute`"),
+        (("attribute",), "no model file was logged"),
         (("report", "--decision", "d999"), "no decision is called 'd999'"),
     ],
 )
@@ -124,6 +131,19 @@ def test_explain_as_text_and_json(lake: Path, capsys) -> None:
     assert "Who could be picked" in text
     _, text, _ = run(capsys, "explain", "d0-1", "--lake", lake, "--format", "json")
     assert json.loads(text)["decision"]["decision_id"] == "d0-1"
+
+
+def test_change_as_text_and_json(lake: Path, capsys) -> None:
+    asked = ("change", "north", "--over", "2026-03-06..2026-03-10", "--by", "card", "--lake", lake)
+    known = open_system(lake).why_changed("north", window="2026-03-06..2026-03-10", by=["card"])
+    _, text, _ = run(capsys, *asked)
+    assert text.startswith(known.told)
+    assert "Population mix" in text
+    assert "part of change" in text
+    _, text, _ = run(capsys, *asked, "--format", "json")
+    parts = [json.loads(line) for line in text.splitlines()]
+    assert [row["change"] for row in parts] == known.parts.column("change").to_pylist()
+    assert known.baseline == known.window.previous
 
 
 def test_a_reader_that_stops_early_is_no_error(lake: Path) -> None:

@@ -20,6 +20,7 @@ from pellucid.report.sections import (
     traffic_section,
 )
 from pellucid.report.told import report_story
+from pellucid.report.why import change_section, contrast_section
 from pellucid.spec.codec import fingerprint
 from pellucid.windows import Window
 
@@ -80,7 +81,9 @@ def report_content(
     order = asked.order
     sections: list[Section | None] = [
         traffic_section(asked, order),
+        change_section(asked),
         policy_section(asked, order),
+        contrast_section(asked),
         eligibility_section(asked),
         model_section(asked),
     ]

@@ -34,7 +34,9 @@ def column_rules(table: Table, names: Mapping[str, Mapping[str, str]]) -> dict[s
     for family in table.families:
         for name, kind in names.get(family.names, {}).items():
             column = family.prefix + name
-            rules.setdefault(column, ColumnRule(column, family=family, kind=kind))
+            # An attribution of a category is a number: only a family of any type follows kinds.
+            own = kind if family.type == ANY else ""
+            rules.setdefault(column, ColumnRule(column, family=family, kind=own))
     return rules
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-from pellucid.errors import PellucidError, SpecError
-from pellucid.windows import parse_instant
+from pellucid.cli.explaining import add_attribute, add_change, add_explain, add_group, add_why
+from pellucid.cli.options import (
+    EXIT_USER,
+    RAW,
+    Commands,
+    add_command,
+    add_lake,
+    add_output,
+    add_window,
+    names,
+)
+from pellucid.errors import PellucidError
 
-EXIT_USER = 2
 _LOGGED = ("decisions", "candidates", "outcomes", "attributions", "training")
-_RAW = argparse.RawDescriptionHelpFormatter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
     parser = argparse.ArgumentParser(
-        prog="pellucid", formatter_class=_RAW,
+        prog="pellucid", formatter_class=RAW,
         description="See through the ML that makes your decisions: log, monitor, explain.",
         epilog="Start with `pellucid demo`; for your own data, `pellucid init --from FILE`.",
     )  # fmt: skip
@@ -51,50 +57,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
-    for add in (_add_demo, _add_init, _add_log, _add_query, _add_explain, _add_report, _add_check,
-                _add_compact):  # fmt: skip
+    for add in (_add_demo, _add_init, _add_log, _add_query, add_explain, add_change, add_why,
+                add_group, add_attribute, _add_report, _add_check, _add_compact):  # fmt: skip
         add(commands)
     return parser
 
 
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
-
-
-def _command(
-    commands: _Commands, name: str, run: object, summary: str, examples: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=summary, description=summary, formatter_class=_RAW,
-        epilog=f"examples:\n{examples}",
-    )  # fmt: skip
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_lake(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lake", required=True, metavar="ROOT",
-                        help="folder or object-store URL that holds the tables")  # fmt: skip
-    parser.add_argument("--system", metavar="NAME",
-                        help="the system; not needed where the lake holds one")  # fmt: skip
-
-
-def _add_window(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--over", default="30d", metavar="WINDOW",
-                        help="30d up to the latest decision, or 2026-10-01..2026-11-01 "
-                        "(end exclusive, UTC); default 30d")  # fmt: skip
-    parser.add_argument("--as-of", type=_instant, metavar="INSTANT",
-                        help="see only what was recorded by then")  # fmt: skip
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", dest="style", default="table",
-                        choices=("table", "json", "csv", "parquet"),
-                        help="table for people, the others for programs")  # fmt: skip
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
-
-
-def _add_demo(commands: _Commands) -> None:
-    parser = _command(
+def _add_demo(commands: Commands) -> None:
+    parser = add_command(
         commands, "demo", _demo,
         "Simulate payments traffic, log it, and write a report on it.",
         "  pellucid demo\n  pellucid demo --decisions 1000000 --lake big-demo/",
@@ -119,8 +89,8 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_init(commands: _Commands) -> None:
-    parser = _command(
+def _add_init(commands: Commands) -> None:
+    parser = add_command(
         commands, "init", _init,
         "Propose a system spec by looking at a Parquet or CSV file of decisions.",
         "  pellucid init --from decisions.parquet --name card-routing > card-routing.yaml",
@@ -148,8 +118,8 @@ def _init(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_log(commands: _Commands) -> None:
-    parser = _command(
+def _add_log(commands: Commands) -> None:
+    parser = add_command(
         commands, "log", _log,
         "Log a Parquet or CSV file, of any size; running it again changes nothing.",
         "  pellucid log decisions may.parquet --system card-routing.yaml --lake lake/\n"
@@ -180,8 +150,8 @@ def _log(options: argparse.Namespace) -> int:
     return EXIT_USER if report.refused else 0
 
 
-def _add_query(commands: _Commands) -> None:
-    parser = _command(
+def _add_query(commands: Commands) -> None:
+    parser = add_command(
         commands, "query", _query,
         "Compute metrics, broken down, with intervals, n and exact totals.",
         "  pellucid query --lake lake/                     (lists metrics and dimensions)\n"
@@ -196,9 +166,9 @@ def _add_query(commands: _Commands) -> None:
                         help="1h, 1d or 1w")  # fmt: skip
     parser.add_argument("--segments", default="", metavar="A,B", help="segments of the spec")
     parser.add_argument("--show-sql", action="store_true", help="print the query, do not run it")
-    _add_window(parser)
-    _add_lake(parser)
-    _add_output(parser)
+    add_window(parser)
+    add_lake(parser)
+    add_output(parser)
 
 
 def _query(options: argparse.Namespace) -> int:
@@ -210,8 +180,8 @@ def _query(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{catalogue_text(obs.system, obs.metrics)}\n")
         return 0
     question = obs.question(
-        *options.metrics, by=_names(options.by), where=options.where, over=options.over,
-        grain=options.grain, segments=_names(options.segments), as_of=options.as_of,
+        *options.metrics, by=names(options.by), where=options.where, over=options.over,
+        grain=options.grain, segments=names(options.segments), as_of=options.as_of,
     )  # fmt: skip
     if options.show_sql:
         sys.stdout.write(f"{obs.show(question)}\n")
@@ -220,39 +190,15 @@ def _query(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_explain(commands: _Commands) -> None:
-    parser = _command(
-        commands, "explain", _explain,
-        "Tell one decision in order: candidates, scores, layers, pick, outcome.",
-        "  pellucid explain p00001138-1 --lake lake/\n"
-        "  pellucid explain p00001138-1 --lake lake/ --format json",
-    )  # fmt: skip
-    parser.add_argument("decision_id", metavar="DECISION_ID")
-    _add_lake(parser)
-    parser.add_argument("--format", dest="style", default="text", choices=("text", "json"))
-
-
-def _explain(options: argparse.Namespace) -> int:
-    from pellucid.observatory import open_system
-
-    obs = open_system(options.lake, system=options.system)
-    story = obs.explain(options.decision_id)
-    if options.style == "json":
-        sys.stdout.write(f"{json.dumps(story.to_dict(), default=str, allow_nan=False)}\n")
-        return 0
-    sys.stdout.write(f"{story}\n")
-    return 0
-
-
-def _add_report(commands: _Commands) -> None:
-    parser = _command(
+def _add_report(commands: Commands) -> None:
+    parser = add_command(
         commands, "report", _report,
         "Write one HTML page that opens offline: traffic, approvals, policy, one decision.",
         "  pellucid report --lake lake/ --output report.html\n"
         "  pellucid report --lake lake/ --over 2026-10-01..2026-11-01 --decision p00001138-1",
     )  # fmt: skip
-    _add_lake(parser)
-    _add_window(parser)
+    add_lake(parser)
+    add_window(parser)
     parser.add_argument("--output", type=Path, default=Path("pellucid-report.html"), metavar="FILE")
     parser.add_argument("--decision", metavar="ID", help="the decision to tell; default: a telling "
                         "one is picked")  # fmt: skip
@@ -270,13 +216,13 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_check(commands: _Commands) -> None:
-    parser = _command(
+def _add_check(commands: Commands) -> None:
+    parser = add_command(
         commands, "check", _check,
         "Verify a store: files whole, records in agreement, nothing waiting in quarantine.",
         "  pellucid check --lake lake/",
     )  # fmt: skip
-    _add_lake(parser)
+    add_lake(parser)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -288,13 +234,13 @@ def _check(options: argparse.Namespace) -> int:
     return EXIT_USER if any(finding.severity == "error" for finding in findings) else 0
 
 
-def _add_compact(commands: _Commands) -> None:
-    parser = _command(
+def _add_compact(commands: Commands) -> None:
+    parser = add_command(
         commands, "compact", _compact,
         "Join small files, and clear away those that nothing needs since a day.",
         "  pellucid compact --lake lake/",
     )  # fmt: skip
-    _add_lake(parser)
+    add_lake(parser)
 
 
 def _compact(options: argparse.Namespace) -> int:
@@ -307,18 +253,3 @@ def _compact(options: argparse.Namespace) -> int:
             f"{done.files_deleted:,} deleted, {done.files_set_aside:,} set aside\n"
         )
     return 0
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _instant(text: str) -> object:
-    try:
-        return parse_instant(text)
-    except SpecError as error:
-        raise argparse.ArgumentTypeError("; ".join(error.problems)) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,170 @@
+"""The subcommands that explain: one decision, a change, two candidates, a group."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pellucid.cli.options import Commands, add_command, add_lake, add_output, names
+
+
+def add_explain(commands: Commands) -> None:
+    """Add ``pellucid explain``."""
+    parser = add_command(
+        commands, "explain", _explain,
+        "Tell one decision in order: candidates, scores, layers, pick, outcome.",
+        "  pellucid explain p00001138-1 --lake lake/\n"
+        "  pellucid explain p00001138-1 --lake lake/ --format json",
+    )  # fmt: skip
+    parser.add_argument("decision_id", metavar="DECISION_ID")
+    add_lake(parser)
+    parser.add_argument("--format", dest="style", default="text", choices=("text", "json"))
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+
+    obs = open_system(options.lake, system=options.system)
+    story = obs.explain(options.decision_id)
+    if options.style == "json":
+        sys.stdout.write(f"{json.dumps(story.to_dict(), default=str, allow_nan=False)}\n")
+        return 0
+    sys.stdout.write(f"{story}\n")
+    return 0
+
+
+def add_change(commands: Commands) -> None:
+    """Add ``pellucid change``."""
+    parser = add_command(
+        commands, "change", _change,
+        "Tell why a candidate's traffic share changed, in parts that add up.",
+        "  pellucid change cedar-direct --lake lake/\n"
+        "  pellucid change cedar-direct --over 2026-10-25..2026-11-01 --baseline "
+        "2026-10-18..2026-10-25 --by country --where \"arm = 'ml'\" --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("candidate", metavar="CANDIDATE")
+    _add_over(parser, "7d")
+    _add_baseline(parser, "as long, right before")
+    parser.add_argument("--by", default="", metavar="A,B",
+                        help="dimensions of the mix; default: the spec's first two")  # fmt: skip
+    _add_where(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _change(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal import change_text
+
+    obs = open_system(options.lake, system=options.system)
+    story = obs.why_changed(
+        options.candidate, window=options.over, baseline=options.baseline,
+        by=names(options.by), where=options.where,
+    )  # fmt: skip
+    return _write(options, change_text(story), story.parts)
+
+
+def add_why(commands: Commands) -> None:
+    """Add ``pellucid why``."""
+    parser = add_command(
+        commands, "why", _why,
+        "Tell why one candidate and not another, over decisions in which both could be picked.",
+        "  pellucid why cedar-direct --not elm-direct --lake lake/\n"
+        "  pellucid why cedar-direct --not elm-direct --where \"country = 'BR'\" --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("candidate", metavar="CANDIDATE")
+    parser.add_argument("--not", dest="not_", required=True, metavar="CANDIDATE",
+                        help="the other one")  # fmt: skip
+    _add_over(parser, "30d")
+    _add_where(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _why(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal import contrast_text
+
+    obs = open_system(options.lake, system=options.system)
+    answer = obs.why(options.candidate, not_=options.not_, where=options.where, over=options.over)
+    return _write(options, contrast_text(answer), answer.parts)
+
+
+def add_group(commands: Commands) -> None:
+    """Add ``pellucid group``."""
+    parser = add_command(
+        commands, "group", _group,
+        "Tell what made the scores of a group of decisions, alone or against another.",
+        "  pellucid group --where \"country = 'BR'\" --lake lake/\n"
+        "  pellucid group --where \"country = 'BR'\" --versus \"country <> 'BR'\" --lake lake/\n"
+        "  pellucid group --by country --of cedar-direct --lake lake/",
+    )  # fmt: skip
+    _add_where(parser)
+    parser.add_argument("--versus", default="", metavar="SQL", help="another group to compare with")
+    _add_baseline(parser, "none: no comparison")
+    parser.add_argument("--by", default="", metavar="A,B", help="dimensions to break down by")
+    parser.add_argument("--of", metavar="CANDIDATE",
+                        help="whose scores; default: of what was picked")  # fmt: skip
+    _add_over(parser, "30d")
+    add_lake(parser)
+    add_output(parser)
+
+
+def _group(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal import group_text
+
+    obs = open_system(options.lake, system=options.system)
+    story = obs.explain_group(
+        options.where, versus=options.versus, by=names(options.by), candidate=options.of,
+        over=options.over, baseline=options.baseline,
+    )  # fmt: skip
+    return _write(options, group_text(story), story.parts)
+
+
+def add_attribute(commands: Commands) -> None:
+    """Add ``pellucid attribute``."""
+    parser = add_command(
+        commands, "attribute", _attribute,
+        "Explain logged candidates and store it, for `why` and `group`; what is stored is kept.",
+        "  pellucid attribute --over 30d --lake lake/",
+    )  # fmt: skip
+    _add_over(parser, "30d")
+    parser.add_argument("--most", type=int, default=20_000, metavar="N",
+                        help="decisions for each model version, about; default 20000")  # fmt: skip
+    add_lake(parser)
+
+
+def _attribute(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+
+    obs = open_system(options.lake, system=options.system)
+    receipt = obs.attribute(over=options.over, most_decisions=options.most)
+    sys.stdout.write(
+        f"{receipt.stored:,} candidates explained, {receipt.duplicates:,} were already\n"
+    )
+    return 0
+
+
+def _write(options: argparse.Namespace, text: str, rows: object) -> int:
+    from pellucid.terminal import write_story
+
+    write_story(text, rows, style=options.style, output=options.output)
+    return 0
+
+
+def _add_over(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--over", default=default, metavar="WINDOW",
+                        help="7d up to the latest decision, or 2026-10-01..2026-11-01 "
+                        f"(end exclusive, UTC); default {default}")  # fmt: skip
+
+
+def _add_baseline(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--baseline", default="", metavar="WINDOW",
+                        help="what to compare with, 2026-09-01..2026-10-01; default "
+                        f"{default}")  # fmt: skip
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--where", default="", metavar="SQL", help="condition on the decisions")

@@ -1,0 +1,284 @@
+"""Why a candidate's traffic share changed: from logged decisions alone, in exact parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pellucid.engine.sql import quoted, text
+from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain import wording
+from pellucid.explain.filters import decision_filter
+from pellucid.explain.records import Records, within
+from pellucid.explain.shares import ShareChange, StageCounts, split_share
+from pellucid.schema.tables import SAMPLE_WEIGHT
+from pellucid.spec.bind import declared_names
+from pellucid.spec.sources import physical_column
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+_DAY_US = 86_400_000_000
+_UNKNOWN_SET = "?"
+_MODEL = "Model preference"
+_MIX, _ELIGIBILITY = "Population mix", "Eligibility"
+_PLAIN = {_MIX: "what came in to be decided", _ELIGIBILITY: "how often it was allowed",
+          _MODEL: "how often the model prefers it"}  # fmt: skip
+_PARTS_TOLD = 3
+MINIMUM = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStory:
+    """A change of a candidate's traffic share, told in parts.
+
+    Attributes
+    ----------
+    candidate : str
+    window, baseline : Window
+    before, after : float
+        Shares.
+    error : float
+        Standard error of the change; NaN where a window has fewer than two days.
+    decisions : tuple of float
+        Weighted decisions of baseline and window.
+    parts : pyarrow.Table
+        ``part``, ``change``, ``error``: population mix, eligibility, the model, and each layer.
+        Their changes add up to after - before.
+    cells : pyarrow.Table
+        The dimensions; ``decisions_before``, ``decisions_after``, ``share_before``,
+        ``share_after``, each part by its name, and ``change``, their sum; largest first.
+    """
+
+    candidate: str
+    window: Window
+    baseline: Window
+    before: float
+    after: float
+    error: float
+    decisions: tuple[float, float]
+    parts: pa.Table
+    cells: pa.Table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        found = []
+        if min(self.decisions) < MINIMUM:
+            found.append(
+                f"One of the two has fewer than {MINIMUM} decisions: too few to tell a change from "
+                "luck."
+            )
+        if math.isnan(self.error):
+            found.append("One of the two is a single day, so no margin of error can be given.")
+        return tuple(found)
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph."""
+        return " ".join([*_told(self), *self.notes])
+
+
+def share_change(
+    system: System,
+    records: Records,
+    candidate: str,
+    *,
+    window: Window,
+    baseline: Window,
+    by: Sequence[str] = (),
+    where: str = "",
+) -> ChangeStory:
+    """Split the change of a candidate's share of decisions between two windows.
+
+    Parameters
+    ----------
+    candidate : str
+        For example a route.
+    by : sequence of str
+        Dimensions whose combinations are the cells of the mix; by default the first two.
+    where : str
+        Decisions to look at; all where empty. Outcomes cannot be named here: they come later.
+
+    Raises
+    ------
+    ExplainError
+        If the windows overlap, or one of them has no decision that picked a candidate.
+    UnknownNameError
+        If there is no such dimension, or no such candidate in either window.
+    SpecError
+        If `where` does not bind.
+
+    References
+    ----------
+    Das Gupta, P. (1993), as in `shares.product_effects`: factors are the share of each cell, the
+    share of each set of eligible candidates in it, and how often each stage of the policy picks the
+    candidate there. Layers follow each other as in the policy.
+    """
+    dimensions = tuple(by) or system.dimension_names[:2]
+    for name in dimensions:
+        if name not in system.dimension_names:
+            raise UnknownNameError(kind="dimension", name=name, known=system.dimension_names)
+    if window.start < baseline.end and baseline.start < window.end:
+        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")
+    rows = _counted(system, records, candidate, window, baseline, dimensions, where)
+    labels = _stage_labels(system)
+    hits = np.stack([rows.column(f"hits_{n}").to_numpy() for n in range(len(labels))])
+    of_window = rows.column("in_window").to_numpy().astype(np.int64)
+    for place, named in enumerate(("baseline", "window")):
+        if not (of_window == place).any():
+            span = (baseline, window)[place]
+            raise ExplainError(f"the {named} {span} has no decision that picked a candidate")
+    if not hits.any():
+        _check_candidate(records, candidate, window, baseline)
+    keys = [f"k{place}" for place in range(len(dimensions))]
+    cell, combined = _places(rows, keys)
+    cells = [dict(zip(dimensions, key, strict=True)) for key in combined]
+    group, _ = _places(rows, [*keys, "eligible"])
+    counts = StageCounts(
+        of_window, cell, group, rows.column("day").to_numpy(),
+        rows.column("decisions").to_numpy(), hits,
+    )  # fmt: skip
+    change = split_share(counts)
+    totals = np.bincount(of_window, counts.decisions, 2)
+    return ChangeStory(
+        candidate, window, baseline, change.before, change.after, float(change.errors[0]),
+        (float(totals[0]), float(totals[1])), _parts(change, labels),
+        _by_cell(change, counts, cells, labels),
+    )  # fmt: skip
+
+
+def _stage_labels(system: System) -> list[str]:
+    layers = [layer.label or layer.name for layer in system.layers]
+    # What was chosen differs from the last layer's pick where something outside acted.
+    return [_MODEL, *layers, *(["Outside the policy"] if layers else [])]
+
+
+def _counted(
+    system: System, records: Records, candidate: str, window: Window, baseline: Window,
+    dimensions: Sequence[str], where: str,
+) -> pa.Table:  # fmt: skip
+    stages = [f"pick_{stage}" for stage in system.stages] if system.layers else []
+    weight = f"coalesce({SAMPLE_WEIGHT}, 1)"
+    # The control arm has no picks of a model; what it chose counts as its first preference.
+    picked = [*(f"coalesce({quoted(name)}, chosen)" for name in stages), "chosen"]
+    selected = [
+        f"{within(window)} AS in_window",
+        f"epoch_us(decided_at) // {_DAY_US} AS day",
+        f"coalesce(eligible, '{_UNKNOWN_SET}') AS eligible",
+        *(f"CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{place}"
+          for place, name in enumerate(dimensions)),
+        f"CAST(sum({weight}) AS DOUBLE) AS decisions",
+        *(f"CAST(coalesce(sum({weight}) FILTER ({pick} = {text(candidate)}), 0) AS DOUBLE) "
+          f"AS hits_{place}" for place, pick in enumerate(picked)),
+    ]  # fmt: skip
+    both = Window(min(window.start, baseline.start), max(window.end, baseline.end))
+    condition = (
+        f"chosen IS NOT NULL AND ({within(window)} OR {within(baseline)}) "
+        f"AND {decision_filter(system, where)}"
+    )
+    keys = ", ".join(str(place + 1) for place in range(3 + len(dimensions)))
+    sql = (
+        "WITH sets AS (SELECT decision_id, "
+        "string_agg(candidate_id, ' ' ORDER BY candidate_id) FILTER (is_eligible) AS eligible "
+        f"FROM candidates WHERE {within(both)} GROUP BY decision_id) "
+        f"SELECT {', '.join(selected)} FROM decisions LEFT JOIN sets USING (decision_id) "
+        f"WHERE {condition} GROUP BY {keys} ORDER BY {keys}"
+    )
+    return records.query(sql, ("decisions", "candidates"), both, names=declared_names(system))
+
+
+def _check_candidate(records: Records, candidate: str, window: Window, baseline: Window) -> None:
+    both = Window(min(window.start, baseline.start), max(window.end, baseline.end))
+    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(both)}"
+    known = records.query(sql, ("candidates",), both).column("candidate_id").to_pylist()
+    if candidate not in known:
+        raise UnknownNameError(kind="candidate", name=candidate, known=known)
+
+
+def _places(
+    rows: pa.Table, names: Sequence[str]
+) -> tuple[NDArray[np.int64], list[tuple[str | None, ...]]]:
+    """Return the place of each row's combination of values, and the combinations."""
+    if not names:
+        return np.zeros(rows.num_rows, dtype=np.int64), [()]
+    combined = list(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
+    order = {key: place for place, key in enumerate(dict.fromkeys(combined))}
+    return np.array([order[key] for key in combined], dtype=np.int64), list(order)
+
+
+def _parts(change: ShareChange, labels: Sequence[str]) -> pa.Table:
+    values = [change.mix, change.eligibility, *change.stages.tolist()]
+    table = pa.table({
+        "part": [_MIX, _ELIGIBILITY, *labels],
+        "change": values,
+        "error": change.errors[1:],
+    })  # fmt: skip
+    return table.slice(0, table.num_rows - _idle(change))
+
+
+def _idle(change: ShareChange) -> int:
+    """Return 1 where nothing outside the policy ever acted, so that it needs no row."""
+    return int(len(change.stages) > 1 and not change.cells[:, -1].any())
+
+
+def _by_cell(
+    change: ShareChange,
+    counts: StageCounts,
+    cells: list[dict[str, str | None]],
+    labels: Sequence[str],
+) -> pa.Table:
+    columns: dict[str, object] = {
+        name: pa.array([cell[name] for cell in cells], pa.string()) for name in cells[0]
+    }
+    for place, named in enumerate(("before", "after")):
+        own = counts.window == place
+        total = np.bincount(counts.cell[own], counts.decisions[own], len(cells))
+        hits = np.bincount(counts.cell[own], counts.hits[-1][own], len(cells))
+        columns[f"decisions_{named}"] = total
+        columns[f"share_{named}"] = np.divide(
+            hits, total, out=np.full(len(cells), np.nan), where=total > 0
+        )
+    names = [_MIX, _ELIGIBILITY, *labels]
+    shown = len(names) - _idle(change)
+    for place, name in enumerate(names[:shown]):
+        columns[name] = change.cells[:, place]
+    columns["change"] = change.cells.sum(axis=1)
+    table = pa.table(columns)
+    order = pc.sort_indices(pc.abs(table.column("change")), sort_keys=[("", "descending")])
+    return table.take(order)
+
+
+def _told(story: ChangeStory) -> list[str]:
+    change, scale = story.after - story.before, "probability"
+    moved = "rose" if change > 0 else "fell" if change < 0 else "stayed"
+    lines = [
+        f"{story.candidate} {moved} from {wording.percent(story.before)} of "
+        f"{wording.decisions(story.decisions[0])} ({wording.span(story.baseline)}) to "
+        f"{wording.percent(story.after)} of {wording.decisions(story.decisions[1])} "
+        f"({wording.span(story.window)}): {wording.signed(change, scale)}"
+        f"{wording.give_or_take(story.error, scale)}."
+    ]
+    if abs(change) < wording.HALF_WIDTH * story.error:
+        lines.append("That is no more than days differ by chance.")
+    top = sorted(story.parts.to_pylist(), key=lambda row: -abs(row["change"]))[:_PARTS_TOLD]
+    shown = [
+        f"{_PLAIN.get(row['part'], row['part'])} {wording.signed(row['change'], scale)}"
+        f"{wording.give_or_take(row['error'], scale)}"
+        for row in top if row["change"]
+    ]  # fmt: skip
+    if shown:
+        lines.append(f"What moved it: {wording.listed(shown)}.")
+    names = story.cells.column_names[: story.cells.column_names.index("decisions_before")]
+    if names and story.cells.num_rows > 1:
+        cell = story.cells.slice(0, 1).to_pylist()[0]
+        where = ", ".join(f"{name} {cell[name] or 'unknown'}" for name in names)
+        lines.append(
+            f"No group moved it more than {where}: {wording.signed(cell['change'], scale)}."
+        )
+    return lines

@@ -1,0 +1,273 @@
+"""What made the scores of a group of decisions, alone or against another group or period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain import wording
+from pellucid.explain.contrast import MINIMUM, parts_table
+from pellucid.explain.means import DaySums, day_sums, difference_errors
+from pellucid.explain.records import Records, within
+from pellucid.explain.sides import side_sums
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+_PARTS_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStory:
+    """Mean scores of groups of decisions, in parts.
+
+    Attributes
+    ----------
+    candidate : str or None
+        Whose scores; None for whichever was picked.
+    window : Window
+    baseline : Window or None
+        What the window is compared with.
+    where, versus : str
+        The group, and the group that it is compared with.
+    by : tuple of str
+    scale : str
+        Unit of scores and attributions.
+    groups : pyarrow.Table
+        The dimensions of `by`; ``side`` (group, versus), ``n`` stored and explained, ``decisions``
+        that they stand for, ``days``, ``score`` and its standard ``error``.
+    parts : pyarrow.Table
+        The dimensions; ``part``, ``kind`` (base, feature, residual), ``label``, ``mean``,
+        ``error``, ``mean_absolute``. Means add up to ``score``. Where two groups are compared also
+        ``versus_mean``, ``versus_mean_absolute``, ``difference`` and ``difference_error``.
+    """
+
+    candidate: str | None
+    window: Window
+    baseline: Window | None
+    where: str
+    versus: str
+    by: tuple[str, ...]
+    scale: str
+    groups: pa.Table
+    parts: pa.Table
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is another side."""
+        return bool(self.versus) or self.baseline is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        found = []
+        for row in self.groups.to_pylist():
+            if row["n"] < MINIMUM:
+                named = [f"{name} {row[name]}" for name in self.by]
+                named += ["the group compared with"] if row["side"] == "versus" else []
+                found.append(
+                    f"Only {wording.decisions(row['n'])} behind "
+                    f"{', '.join(named) or 'the group'}: fewer than {MINIMUM}."
+                )
+        return tuple(found)
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph, about the group as a whole."""
+        return " ".join([*_told(self), *self.notes[:3]])
+
+
+def explain_group(
+    system: System,
+    records: Records,
+    *,
+    window: Window,
+    where: str = "",
+    by: Sequence[str] = (),
+    candidate: str | None = None,
+    versus: str = "",
+    baseline: Window | None = None,
+) -> GroupStory:
+    """Average stored attributions over a group of decisions, signed.
+
+    A comparison is a difference of means of stored attributions: exact, from the records alone. In
+    a period against another, a change of an attribution can stem from values or from a new model.
+
+    Parameters
+    ----------
+    where : str
+        The group; every decision where empty.
+    by : sequence of str
+        Dimensions to break it down by.
+    candidate : str, optional
+        Whose scores, where it was eligible; by default of the one that was picked.
+    versus : str
+        Another group, in the same window.
+    baseline : Window, optional
+        Another period, of the same group.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such dimension or candidate.
+    ExplainError
+        If no attributions are stored for a side, or both `versus` and `baseline` are given.
+    SpecError
+        If a condition does not bind.
+    """
+    if versus and baseline:
+        raise ExplainError("compares with another group or another period, not both at once")
+    if baseline and window.start < baseline.end and baseline.start < window.end:
+        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")
+    for name in by:
+        if name not in system.dimension_names:
+            raise UnknownNameError(kind="dimension", name=name, known=system.dimension_names)
+    features = records.attributed_features()
+    values = ["score", "base", *(f"a{place}" for place in range(len(features))), "residual"]
+    rows = side_sums(system, records, window, where, by, candidate, (versus, baseline), values,
+                    features)  # fmt: skip
+    is_compared = bool(versus) or baseline is not None
+    for side, other in ((0, where), (1, versus or where))[: 1 + is_compared]:
+        if not pc.any(pc.equal(rows.column("side"), side)).as_py():
+            over = baseline if side and baseline else window
+            raise _nothing(records, candidate, over, other)
+    scales = {*rows.column("low_scale").to_pylist(), *rows.column("high_scale").to_pylist()}
+    if len(scales) > 1:
+        raise ExplainError(
+            f"attributions on {wording.listed(sorted(scales))} do not add up together; narrow the "
+            "group to one model, for example with where=\"model_id = '...'\""
+        )
+    named = {feature.name: feature.label or feature.name for feature in system.features}
+    kinds = [("base", "base", "Average score"),
+             *(("feature", name, named.get(name, name)) for name in features),
+             ("residual", "residual", "Not explained")]  # fmt: skip
+    groups, parts = _tables(rows, tuple(by), kinds, is_compared=is_compared,
+                            is_same_window=baseline is None)  # fmt: skip
+    return GroupStory(candidate, window, baseline, where, versus, tuple(by), scales.pop(), groups,
+                      parts)  # fmt: skip
+
+
+def _tables(
+    rows: pa.Table, by: tuple[str, ...], kinds: Sequence[tuple[str, str, str]], *,
+    is_compared: bool, is_same_window: bool,
+) -> tuple[pa.Table, pa.Table]:  # fmt: skip
+    columns = [rows.column(f"k{place}").to_pylist() for place in range(len(by))]
+    combined = list(zip(*columns, strict=True)) if by else [()] * rows.num_rows
+    places: dict[tuple[str | None, ...], dict[int, list[int]]] = {}
+    for place, (key, side) in enumerate(
+        zip(combined, rows.column("side").to_pylist(), strict=True)
+    ):
+        places.setdefault(key, {}).setdefault(side, []).append(place)
+    groups, parts = [], []
+    by_size = sorted(places, key=lambda key: tuple(str(value) for value in key))
+    for key in by_size:
+        sides = {side: rows.take(found) for side, found in places[key].items()}
+        sums = {side: day_sums(own, 1 + len(kinds)) for side, own in sides.items()}
+        labels = {name: [value] for name, value in zip(by, key, strict=True)}
+        for side, own in sums.items():
+            groups.append(pa.table({
+                **{name: pa.array(value, pa.string()) for name, value in labels.items()},
+                "side": [("group", "versus")[side]], "n": [int(own.n.sum())],
+                "decisions": [float(own.weight.sum())], "days": [len(own.day)],
+                "score": [float(own.means[0])], "error": [float(own.errors[0])],
+            }))  # fmt: skip
+        parts.append(_parts(key, by, kinds, sides, sums, is_compared=is_compared,
+                            is_same_window=is_same_window))  # fmt: skip
+    return pa.concat_tables(groups), pa.concat_tables(parts)
+
+
+def _parts(
+    key: tuple[str | None, ...], by: tuple[str, ...], kinds: Sequence[tuple[str, str, str]],
+    sides: dict[int, pa.Table], sums: dict[int, DaySums], *, is_compared: bool,
+    is_same_window: bool,
+) -> pa.Table:  # fmt: skip
+    unknown = np.full(len(kinds), np.nan)
+
+    def absolute(side: int) -> np.ndarray:
+        if side not in sides:
+            return unknown
+        total = [pc.sum(sides[side].column(f"absolute_{place + 1}")).as_py()
+                 for place in range(len(kinds))]  # fmt: skip
+        return np.array(total) / sums[side].weight.sum()
+
+    means = {side: own.means[1:] for side, own in sums.items()}
+    errors = sums[0].errors[1:] if 0 in sums else unknown
+    columns = {"mean": means.get(0, unknown), "error": errors, "mean_absolute": absolute(0)}
+    if is_compared:
+        is_both = len(sums) == 2
+        columns |= {
+            "versus_mean": means.get(1, unknown), "versus_mean_absolute": absolute(1),
+            "difference": means[0] - means[1] if is_both else unknown,
+            "difference_error": difference_errors(
+                sums[0], sums[1], is_same_window=is_same_window
+            )[1:] if is_both else unknown,
+        }  # fmt: skip
+    shown = columns["difference" if is_compared else "mean"]
+    places = {part: place for place, (_, part, _) in enumerate(kinds)}
+    ordered = parts_table(kinds, np.nan_to_num(shown), errors)
+    order = [places[part] for part in ordered.column("part").to_pylist()]
+    table = {name: pa.array([value] * len(kinds), pa.string())
+             for name, value in zip(by, key, strict=True)}  # fmt: skip
+    table |= {name: ordered.column(name) for name in ("part", "kind", "label")}
+    return pa.table(table | {name: values[order] for name, values in columns.items()})
+
+
+def _nothing(
+    records: Records, candidate: str | None, window: Window, where: str
+) -> ExplainError | UnknownNameError:
+    if candidate is not None:
+        sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)}"
+        known = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
+        if candidate not in known:
+            return UnknownNameError(kind="candidate", name=candidate, known=known)
+    whose = "the pick" if candidate is None else f"'{candidate}'"
+    among = f" where {where}" if where else ""
+    return ExplainError(
+        f"no attributions of {whose} are stored{among} from {wording.span(window)}; explain these "
+        "decisions first with obs.attribute(over=...), or `pellucid attribute`, or widen the group"
+    )
+
+
+def _told(story: GroupStory) -> list[str]:
+    scale = story.scale
+    whose = story.candidate or "what was picked"
+    groups = story.groups.to_pylist()
+    total = sum(row["decisions"] for row in groups if row["side"] == "group")
+    among = f" where {story.where}" if story.where else ""
+    begin = (
+        f"{wording.decisions(total).capitalize()}{among}, from {wording.span(story.window)}"
+    )  # fmt: skip
+    if story.by:
+        count = len({tuple(row[name] for name in story.by) for row in groups})
+        return [f"{begin}, in {count} group{'' if count == 1 else 's'} by "
+                f"{wording.listed(story.by)}: the mean score of {whose}, in parts."]  # fmt: skip
+    own = groups[0]
+    unit = "" if scale == "probability" else f" {scale.replace('_', '-')}"
+    column = "difference" if story.is_compared else "mean"
+    lines = [
+        f"{begin}: the score of {whose} was {wording.signed(own['score'], scale)}{unit} on "
+        f"average{wording.give_or_take(own['error'], scale)}."
+    ]
+    parts = [row for row in story.parts.to_pylist() if row["kind"] != "residual"]
+    if story.is_compared:
+        other = groups[1]
+        named = f"where {story.versus}" if story.versus else (
+            f"from {wording.span(story.baseline)}" if story.baseline else ""
+        )  # fmt: skip
+        lines.append(
+            f"Against {wording.decisions(other['decisions'])} {named}, it is "
+            f"{wording.signed(own['score'] - other['score'], scale)}."
+        )
+    else:
+        parts = [row for row in parts if row["kind"] == "feature"]
+    top = sorted(parts, key=lambda row: -abs(row[column]))[:_PARTS_TOLD]
+    shown = [f"{row['label']} {wording.signed(row[column], scale)}" for row in top if row[column]]
+    if shown:
+        lines.append(f"What made most of it: {wording.listed(shown)}.")
+    left = next(row[column] for row in story.parts.to_pylist() if row["kind"] == "residual")
+    lines.append(f"Left unexplained: {wording.signed(left, scale)}.")
+    return lines

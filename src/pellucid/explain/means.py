@@ -1,0 +1,118 @@
+"""Weighted means of many columns with day-clustered errors, from sums that DuckDB makes by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """Sums of k columns over weighted rows, by day.
+
+    Attributes
+    ----------
+    day : array of int64, shape (days,)
+    n : array of float64, shape (days,)
+        Rows stored.
+    weight, square : array of float64, shape (days,)
+        Sums of w and of w².
+    first, cross, second : array of float64, shape (days, k)
+        Sums of w x, of w² x and of w² x².
+    """
+
+    day: NDArray[np.int64]
+    n: Floats
+    weight: Floats
+    square: Floats
+    first: Floats
+    cross: Floats
+    second: Floats
+
+    @property
+    def means(self) -> Floats:
+        """Weighted means, shape (k,)."""
+        return np.asarray(self.first.sum(axis=0) / self.weight.sum())
+
+    @property
+    def errors(self) -> Floats:
+        """Standard errors of the means, shape (k,); NaN where there is one row.
+
+        Days are drawn, not rows: what happens to a day happens to all its decisions. On a single
+        day rows are taken as independent.
+        """
+        if len(self.day) > 1:
+            return clustered([self.influence])
+        n, means = self.n.sum(), self.means
+        if n < 2:
+            return np.full(len(means), np.nan)
+        spread = (self.second - 2 * means * self.cross + means**2 * self.square[:, None]).sum(0)
+        return np.asarray(np.sqrt(n / (n - 1) * np.maximum(spread, 0.0)) / self.weight.sum())
+
+    @property
+    def influence(self) -> Floats:
+        """What each day adds to the means beyond its weight, shape (days, k); sums to 0."""
+        return (self.first - self.means * self.weight[:, None]) / self.weight.sum()
+
+
+def clustered(influences: Sequence[Floats]) -> Floats:
+    """Return standard errors from what each day adds, for one or more independent sets of days.
+
+    References
+    ----------
+    Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust inference.
+    Journal of Human Resources 50(2), equation 11, with the correction G / (G - 1).
+    """
+    parts = [len(own) / (len(own) - 1) * (own**2).sum(axis=0) for own in influences]
+    return np.asarray(np.sqrt(np.sum(parts, axis=0)))
+
+
+def difference_errors(one: DaySums, other: DaySums, *, is_same_window: bool) -> Floats:
+    """Return standard errors of the difference of two sets of means, shape (k,).
+
+    Parameters
+    ----------
+    is_same_window : bool
+        Whether both are about the same days, so that what a day does to both cancels.
+    """
+    if min(len(one.day), len(other.day)) < 2:
+        return np.hypot(one.errors, other.errors)
+    if not is_same_window:
+        return clustered([one.influence, other.influence])
+    days = np.union1d(one.day, other.day)
+    added = np.zeros((len(days), one.first.shape[1]))
+    added[np.searchsorted(days, one.day)] += one.influence
+    added[np.searchsorted(days, other.day)] -= other.influence
+    return clustered([added])
+
+
+def day_sums_sql(values: Sequence[str], weight: str) -> list[str]:
+    """Return the aggregates that `day_sums` reads, for a query grouped by ``day``."""
+    sums = [f"count(*) AS n, sum({weight}) AS weight, sum({weight} * {weight}) AS square"]
+    for place, value in enumerate(values):
+        sums.append(f"sum({weight} * {value}) AS first_{place}")
+        sums.append(f"sum({weight} * {weight} * {value}) AS cross_{place}")
+        sums.append(f"sum({weight} * {weight} * {value} * {value}) AS second_{place}")
+    return sums
+
+
+def day_sums(rows: pa.Table, count: int) -> DaySums:
+    """Return the sums of `count` columns from rows that may hold several for one day."""
+    days, place = np.unique(rows.column("day").to_numpy(), return_inverse=True)
+
+    def added(name: str) -> Floats:
+        values = rows.column(name).to_numpy().astype(np.float64)
+        return np.bincount(place, values, len(days)).astype(np.float64)
+
+    def stacked(name: str) -> Floats:
+        columns = [added(f"{name}_{index}") for index in range(count)]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(days), 0))
+
+    return DaySums(days, added("n"), added("weight"), added("square"), stacked("first"),
+                   stacked("cross"), stacked("second"))  # fmt: skip

@@ -1,0 +1,84 @@
+"""SQL of stored attributions of one group of decisions, or of two that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pellucid.engine.sql import quoted, text
+from pellucid.explain.filters import decision_filter
+from pellucid.explain.means import day_sums_sql
+from pellucid.explain.records import Records, within
+from pellucid.schema.tables import SAMPLE_WEIGHT
+from pellucid.spec.bind import declared_names
+from pellucid.spec.sources import physical_column
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+_DAY_US = 86_400_000_000
+
+
+def side_sums(
+    system: System, records: Records, window: Window, where: str, by: Sequence[str],
+    candidate: str | None, other: tuple[str, Window | None], values: Sequence[str],
+    features: Sequence[str],
+) -> pa.Table:  # fmt: skip
+    """Sum what was explained of one or two groups of decisions, by day.
+
+    Parameters
+    ----------
+    candidate : str or None
+        Whose scores, where it was eligible; None for whichever was picked.
+    other : tuple of str and Window or None
+        Condition of another group, or another window; neither for one group.
+    values : sequence of str
+        ``score``, ``base``, ``a0`` and on for `features`, ``residual``: the order of the sums.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``side`` (0 for the group), ``day``, ``k0`` and on for `by`, ``low_scale`` and
+        ``high_scale``, the sums of `means.day_sums`, and ``absolute_0`` and on.
+    """
+    versus, baseline = other
+    sides = [f"({within(window)} AND {decision_filter(system, where)})"]
+    if versus:
+        sides.append(f"({within(window)} AND {decision_filter(system, versus)})")
+    elif baseline:
+        sides.append(f"({within(baseline)} AND {decision_filter(system, where)})")
+    both = window if baseline is None else Window(
+        min(window.start, baseline.start), max(window.end, baseline.end)
+    )  # fmt: skip
+    sided = " UNION ALL ".join(
+        f"SELECT {side} AS side, decision_id, model_id, chosen, "
+        f"epoch_us(decided_at) // {_DAY_US} AS day"
+        + "".join(f", CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{i}"
+                  for i, name in enumerate(by))
+        + f" FROM decisions WHERE {condition}" for side, condition in enumerate(sides)
+    )  # fmt: skip
+    parts = [f"coalesce(CAST({quoted(f'a_{name}')} AS DOUBLE), 0)" for name in features]
+    explained = " + ".join(["base_value", *parts])
+    added = ", ".join(["raw_score AS score", "base_value AS base",
+                       *(f"{part} AS a{place}" for place, part in enumerate(parts)),
+                       f"raw_score - ({explained}) AS residual"])  # fmt: skip
+    whose = "d.chosen" if candidate is None else text(candidate)
+    eligible = (
+        "" if candidate is None else
+        " SEMI JOIN (SELECT decision_id FROM candidates WHERE is_eligible "
+        f"AND candidate_id = {text(candidate)} AND {within(both)}) AS c "
+        "ON c.decision_id = d.decision_id"
+    )  # fmt: skip
+    keys = "".join(f", k{place}" for place in range(len(by)))
+    sums = day_sums_sql(values, "w")
+    sums += [f"sum(w * abs({value})) AS absolute_{i}" for i, value in enumerate(values)]
+    sql = (
+        f"WITH d AS ({sided}), a AS (SELECT decision_id, candidate_id, model_id, output_scale, "
+        f"coalesce({SAMPLE_WEIGHT}, 1) AS w, {added} FROM attributions WHERE {within(both)}) "
+        "SELECT side, day, min(output_scale) AS low_scale, max(output_scale) AS high_scale"
+        f"{keys}, {', '.join(sums)} FROM d JOIN a ON a.decision_id = d.decision_id "
+        f"AND a.candidate_id = {whose} AND a.model_id = coalesce(d.model_id, a.model_id)"
+        f"{eligible} GROUP BY side, day{keys} ORDER BY side, day{keys}"
+    )
+    tables = ("decisions", "candidates", "attributions")
+    return records.query(sql, tables, both, names=declared_names(system))

@@ -1,0 +1,63 @@
+"""Words and numbers that the paragraphs at the head of answers share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pellucid.windows import Window
+
+MINUS = "−"
+# Half the width of a 95% interval, in standard errors.
+HALF_WIDTH = 1.96
+
+
+def signed(value: float, scale: str) -> str:
+    """Return an amount with its sign: in percentage points where the scale is ``probability``.
+
+    Examples
+    --------
+    >>> signed(-0.0321, "probability"), signed(0.5, "log_odds")
+    ('−3.2 pp', '+0.50')
+    """
+    is_points = scale == "probability"
+    size = f"{abs(100 * value):.1f}" if is_points else f"{abs(value):.2f}"
+    sign = "±" if not size.strip("0.") else MINUS if value < 0 else "+"
+    return f"{sign}{size}{' pp' if is_points else ''}"
+
+
+def give_or_take(error: float, scale: str) -> str:
+    """Return the half width of the 95% interval in brackets; empty where it is not known."""
+    if math.isnan(error):
+        return ""
+    return f" (give or take {signed(HALF_WIDTH * error, scale).lstrip('+±')})"
+
+
+def percent(share: float) -> str:
+    """Return a share of 0 to 1 in percent."""
+    return f"{100 * share:.1f}%"
+
+
+def span(window: Window) -> str:
+    """Return a window in words: days where it begins and ends at midnights."""
+    ends = (window.start, window.end)
+    is_days = all((at.hour, at.minute, at.second) == (0, 0, 0) for at in ends)
+    shape = "%Y-%m-%d" if is_days else "%Y-%m-%d %H:%M"
+    return f"{window.start:{shape}} to {window.end:{shape}} UTC"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return parts joined as in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *rest, last = parts
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def decisions(count: float) -> str:
+    """Return a number of decisions, weighted or not."""
+    return f"{count:,.0f} decision{'' if round(count) == 1 else 's'}"

@@ -1,0 +1,113 @@
+"""The sections of a report that ask why: why traffic changed, and why one and not another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain.change import ChangeStory
+from pellucid.explain.contrast import Contrast
+from pellucid.figures.parts import change_parts, contrast_parts
+from pellucid.figures.table import Column, Table
+from pellucid.report.content import Card, Section
+from pellucid.report.questions import Asked
+from pellucid.windows import Window
+
+_WEEK = timedelta(days=7)
+_MOST_CELLS = 8
+
+
+def change_section(asked: Asked) -> Section | None:
+    """Return why the candidate whose share changed most in the last week did, if two are there."""
+    end = asked.window.end
+    week = Window(end - _WEEK, end)
+    first, last = asked.obs.span()
+    # A cut week would be one of other weekdays.
+    if week.previous.start < first - timedelta(hours=1) or end > last + timedelta(days=1):
+        return None
+    now, before = (_shares(asked, window) for window in (week, week.previous))
+    if not now or not before:
+        return None
+    candidate = max(now | before, key=lambda name: abs(now.get(name, 0) - before.get(name, 0)))
+    story = asked.obs.why_changed(candidate, window=week, baseline=week.previous)
+    cards = [Card(
+        title=f"{candidate}, the largest change of the week",
+        subtitle="What each part added to its share of decisions; lines are 95% intervals",
+        findings=(story.told,), figure=change_parts(story),
+    )]  # fmt: skip
+    cells = _cells(asked, story)
+    if cells.rows:
+        cards.append(Card(
+            title="Where it changed",
+            subtitle="Groups that carry most of the change; fewer decisions where its share is low "
+            "count as a gain",
+            table=cells,
+        ))  # fmt: skip
+    return Section(title="Why traffic changed", cards=tuple(cards))
+
+
+def contrast_section(asked: Asked) -> Section | None:
+    """Return why the busiest candidate and not the next, where both were explained."""
+    shares = _shares(asked, asked.window)
+    pair = sorted(shares, key=lambda name: (-shares[name], name))[:2]
+    if len(pair) < 2:
+        return None
+    try:
+        answer = asked.obs.why(pair[0], not_=pair[1], over=asked.window)
+    except (ExplainError, UnknownNameError):
+        # Nothing was explained, or decisions were logged without their candidates.
+        return None
+    unit = (
+        "percentage points of probability" if answer.scale == "probability"
+        else answer.scale.replace("_", "-")
+    )  # fmt: skip
+    cards = [Card(
+        title=f"{pair[0]} against {pair[1]}",
+        subtitle=f"What puts the one ahead of the other, in {unit}; lines are 95% intervals",
+        findings=(answer.told,), figure=contrast_parts(answer),
+        width="wide" if answer.flips.num_rows else "full",
+    )]  # fmt: skip
+    if answer.flips.num_rows:
+        cards.append(Card(
+            title="Picked against the model",
+            subtitle="Where the one that the model rated lower of the two was picked",
+            table=_flips(answer), width="narrow",
+        ))  # fmt: skip
+    return Section(title=f"Why {pair[0]} and not {pair[1]}", cards=tuple(cards))
+
+
+def _shares(asked: Asked, window: Window) -> dict[str, float]:
+    rows = asked.rows("traffic_share", by=[asked.candidate], window=window).to_pylist()
+    return {
+        row[asked.candidate]: row["value"] for row in rows
+        if row["level"] == asked.candidate and row[asked.candidate] and row["value"] is not None
+    }  # fmt: skip
+
+
+def _cells(asked: Asked, story: ChangeStory) -> Table:
+    names = story.cells.column_names
+    by = names[: names.index("decisions_before")]
+    labels = {item.name: item.label or item.name for item in asked.obs.system.dimensions}
+    columns = (
+        *(Column(labels[name]) for name in by), Column("Part of the change", "points"),
+        Column("Share before", "rate"), Column("After", "rate"),
+        Column("Decisions before", "count"), Column("Decisions after", "count"),
+    )  # fmt: skip
+    rows = tuple(
+        (*(row[name] for name in by), row["change"], row["share_before"], row["share_after"],
+         row["decisions_before"], row["decisions_after"])
+        for row in story.cells.slice(0, _MOST_CELLS).to_pylist()
+    ) if by else ()  # fmt: skip
+    return Table(columns, rows)
+
+
+def _flips(answer: Contrast) -> Table:
+    columns = (
+        Column("Model preferred", "candidate"), Column("Picked", "candidate"), Column("By"),
+        Column("Share", "rate"),
+    )  # fmt: skip
+    rows = answer.flips.slice(0, _MOST_CELLS).to_pylist()
+    return Table(
+        columns,
+        tuple((row["preferred"], row["winner"], row["layer"], row["share"]) for row in rows),
+    )
