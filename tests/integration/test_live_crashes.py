@@ -97,8 +97,8 @@ def test_killed_fifty_times_under_load_what_was_acknowledged_is_stored_once(root
     assert acknowledged - {""} <= set(ids), "acknowledged is stored"
     candidates = open_system(root / "lake").records.rows("candidates", columns=["decision_id"])
     assert set(candidates.column("decision_id").to_pylist()) == set(ids) - {"last"}, "or whole"
-    assert log.health().damaged_bytes == 0 or list((root / "spool").glob("*.damaged"))
-    assert not list((root / "spool").glob("*.spool"))
+    assert log.health().damaged_bytes == 0 or list((root / "spool").rglob("*.damaged"))
+    assert not list((root / "spool").rglob("*.spool"))
 
 
 def test_sigterm_drains(root: Path) -> None:
@@ -107,7 +107,7 @@ def test_sigterm_drains(root: Path) -> None:
     acknowledged |= kill_and_read(process, signal.SIGTERM)
     assert process.returncode == -signal.SIGTERM
     assert acknowledged <= set(stored_ids(root))
-    assert not list((root / "spool").glob("*.spool")), "nothing is left for the next one"
+    assert not list((root / "spool").rglob("*.spool")), "nothing is left for the next one"
 
 
 def test_the_interpreters_exit_drains(root: Path) -> None:
@@ -144,7 +144,7 @@ def left_behind(root: Path, count: int) -> Path:
     for number in range(count):
         assert log.record({"id": f"d{number}", "at": NOW}, durable=True, timeout=30)
     give_up(log)
-    return next((root / "spool").glob("*.spool"))
+    return next((root / "spool").rglob("*.spool"))
 
 
 @pytest.mark.parametrize("harm", ["torn", "flipped"])
@@ -159,7 +159,7 @@ def test_a_harmed_spool_loses_no_more_than_was_harmed(root: Path, harm: str) -> 
     log = settle(root)
     assert set(stored_ids(root)) == {f"d{number}" for number in range(9)} | {"last"}
     assert log.health().damaged_bytes > 0
-    assert list((root / "spool").glob("*.damaged")), "the bytes are kept for a look"
+    assert list((root / "spool").rglob("*.damaged")), "the bytes are kept for a look"
 
 
 def test_a_clock_that_is_set_back_costs_no_record(root: Path, monkeypatch) -> None:

@@ -159,7 +159,7 @@ def test_the_spool_holds_no_secret_while_the_store_is_away(tmp_path: Path) -> No
         pass
     for path, text in _spooled(spool):
         assert_no_secret(path.name, text)
-    for path in spool.rglob("*"):
+    for path in spool.rglob("*.spool"):
         assert_no_secret(path.name, path.read_bytes().decode("latin-1"))
 
 
@@ -167,7 +167,7 @@ def _spooled(folder: Path) -> list[tuple[Path, str]]:
     # The process still holds the segment's lock; a copy can be read.
     copy = folder.parent / "copy"
     copy.mkdir(exist_ok=True)
-    for path in folder.glob("*.spool"):
+    for path in folder.rglob("*.spool"):
         (copy / path.name).write_bytes(path.read_bytes())
     return list(written(copy))
 

@@ -130,7 +130,7 @@ def test_a_store_that_stays_away_is_not_called_drained(tmp_path: Path, monkeypat
     monkeypatch.setattr(log._sink, "store", away)
     assert log.record({"id": "a", "at": NOON}, durable=True, timeout=30)
     assert log.close(timeout=0.5) is False
-    assert list((tmp_path / "spool").glob("*.spool"))
+    assert list((tmp_path / "spool").rglob("*.spool"))
 
 
 def test_what_cannot_be_copied_costs_itself_and_raises_nothing(tmp_path: Path) -> None:

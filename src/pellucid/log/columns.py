@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pellucid.log.gather import Columns
+from pellucid.log.gather import Columns, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _TIMES = frozenset({"decided_at", "outcome_at", "recorded_at"})
+_NUMBERS = frozenset({int, float})
+_DIRECT = frozenset({bool, int, float, str, bytes, Decimal, datetime, date, time, timedelta})
+_NUMPY = frozenset({"float64", "float32", "int64", "int32", "bool", "bool_", "str_"})
+# Of pandas, which need not be installed.
+_MISSING = frozenset({"NAType", "NaTType"})
 
 
 def to_arrow(columns: Columns) -> pa.Table:
     """Return a column batch as an Arrow table.
 
     A column of mixed types becomes text, so that validation refuses its bad values one by one and
-    keeps the good ones; a nested value becomes JSON.
+    keeps the good ones; a nested value becomes JSON. Raises for a value that no column can hold,
+    such as text with half of a surrogate pair.
     """
     import pyarrow as pa
 
@@ -95,20 +102,50 @@ def _to_stream(rows: pa.Table) -> bytes:
 def _array(name: str, values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
-    try:
-        if name in _TIMES:
-            return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-        array = pa.array(values)
-        if not pa.types.is_nested(array.type):
-            return array
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        kinds = {type(value) for value in values} - {type(None)}
-        if kinds <= {int, float}:
-            return pa.array([None if value is None else float(value) for value in values])
-    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+    if name in _TIMES:
+        return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    kinds = _kinds(values)
+    if kinds != _NUMBERS and not (len(kinds) <= 1 and all(map(_is_direct, kinds))):
+        values = [_plain(value) for value in values]
+        kinds = _kinds(values)
+    if len(kinds) <= 1 or kinds == _NUMBERS:
+        try:
+            return pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+            if kinds <= _NUMBERS:
+                return pa.array([None if value is None else float(value) for value in values])
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _text(value: object) -> str:
+def _kinds(values: Sequence[Any]) -> set[type]:
+    return set(map(type, values)) - {type(None)}
+
+
+def _is_direct(kind: type) -> bool:
+    return kind in _DIRECT or (kind.__module__ == "numpy" and kind.__name__ in _NUMPY)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as one of the types that Arrow takes as they are, or as text.
+
+    Arrow would make 0 of the float16 0.5 beside an integer, a day of 1970 of an integer beside a
+    date, and end the process over a list that holds itself.
+    """
+    kind = type(value)
+    if kind in _DIRECT or value is None:
+        return value
+    if kind.__name__ in _MISSING:
+        return None
+    if kind.__module__ == "numpy" and hasattr(value, "tolist") and value.dtype.kind not in "mM":
+        return _plain(value.tolist())
+    if isinstance(value, str):
+        return text_of(value)
+    if isinstance(value, int):
+        return int(value)
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, Mapping):
+        value = dict(value)
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -7,6 +7,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
+from pellucid.log.gather import text_of
 from pellucid.log.refusal import Refusal
 
 
@@ -124,7 +125,7 @@ class Decision:
             self._followed = _Followed()
         scores = self._followed.scores
         given = {"features": features, "raw_score": raw_score, "probability": probability}
-        known = scores.get(name := _text(id))
+        known = scores.get(name := text_of(id))
         scores[name] = given if known is None else _joined(known, given)
 
     def refuse(self, reason: str) -> None:
@@ -153,7 +154,7 @@ class Decision:
 
     def _add_scores(self, scores: dict[str, dict[str, Any]]) -> None:
         for item in self._candidates:
-            given = scores.pop(_text(item["id"]), None)
+            given = scores.pop(text_of(item["id"]), None)
             if given is not None:
                 item.update(_joined(given, item))
         for name, given in scores.items():
@@ -253,8 +254,3 @@ def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
     if first["features"] and second["features"]:
         joined["features"] = {**first["features"], **second["features"]}
     return joined
-
-
-def _text(name: object) -> str:
-    # A member of an enumeration of texts is equal to its text, and hashes to something else.
-    return str.__str__(name) if isinstance(name, str) else str(name)

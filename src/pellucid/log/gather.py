@@ -43,7 +43,9 @@ def spread(maps: Sequence[Mapping[str, Any] | None]) -> Columns:
     """
     first = tuple(maps[0]) if maps and maps[0] else ()
     try:
-        if len(first) > 1 and set(map(len, maps)) == {len(first)}:  # type: ignore[arg-type]
+        # Of plain dicts only: a Counter and a defaultdict have a value for keys that they lack.
+        is_alike = len(first) > 1 and set(map(type, maps)) == {dict}
+        if is_alike and set(map(len, maps)) == {len(first)}:  # type: ignore[arg-type]
             values = list(chain.from_iterable(map(itemgetter(*first), maps)))  # type: ignore[arg-type]
             _check_text(first)
             return {name: values[place :: len(first)] for place, name in enumerate(first)}
@@ -79,6 +81,19 @@ def put(columns: Columns, found: Mapping[str, Sequence[Any]], prefix: str = "") 
         if (whole := prefix + name) in columns:
             raise RefusedError("a name is given twice, or is that of a fixed field")
         columns[whole] = values
+
+
+def text_of(name: object) -> str:
+    """Return an id as text.
+
+    A member of an enumeration of texts is equal to its text, but prints as something else.
+
+    Examples
+    --------
+    >>> text_of("north"), text_of(7)
+    ('north', '7')
+    """
+    return str.__str__(name) if isinstance(name, str) else str(name)
 
 
 def size_of(value: object, depth: int = 6) -> int:

@@ -76,7 +76,8 @@ class Counts:
     """Counters that the worker's threads share."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal's handler may log while a record is counted.
+        self._lock = threading.RLock()
         self.numbers: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pellucid.log.health import Counts, Health
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 WhenFull = Literal["drop_new", "drop_oldest", "block"]
 
 _FORK_SECONDS = 1.0
+# An import cannot be left half done: a child would wait for ever for the thread that began it.
+_IMPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,8 @@ class LiveSettings:
         Copy each record when it is handed over, for callers that reuse their dicts. By default
         records are handed over by reference.
     spool : path, optional
-        Folder for records on their way; by default below the user's state folder.
+        Folder below which each system has one for records on their way; by default the user's
+        state folder.
     most_spool_bytes : int
         Size of the spool at most; beyond it records are dropped and counted.
     flush_seconds : float
@@ -77,7 +81,10 @@ class LiveLog:
         self.settings = settings
         self._queue: deque[Item] = deque()
         self._limit = settings.most_queued
-        self._start_lock = threading.Lock()
+        # Reentrant, as is that of the counts: a signal's handler may log in the middle of it.
+        self._start_lock = threading.RLock()
+        self._is_starting = False
+        self._is_start_held = False
         self._worker: Worker | None = None
         self._is_closed = False
         self._drains_outside = False
@@ -105,10 +112,10 @@ class LiveLog:
 
     def hand_over_durably(self, record: Record, kind: str, timeout: float) -> bool:
         """Take a record; return whether it is on disk within `timeout` seconds."""
-        from pellucid.log.worker import Ticket
-
         if not self._has_started():
             return False
+        from pellucid.log.worker import Ticket
+
         if self._worker is None or (len(self._queue) >= self._limit and not self._make_room()):
             return False
         ticket = Ticket()
@@ -126,32 +133,42 @@ class LiveLog:
                           dropped=dict(self._counts.dropped))  # fmt: skip
         return worker.health()
 
-    def close(self, timeout: float | None = None) -> bool:
-        """Stop taking records and drain; return whether all of them are in the tables."""
+    def stop(self, timeout: float) -> None:
+        """Take no more records, and have the background drain; do not wait for it."""
         self._is_closed = True
         # Every further record finds the queue full, and is told so.
         self._limit = 0
+        if self._worker is not None:
+            self._worker.stop(timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Stop taking records and drain; return whether all of them are in the tables."""
+        seconds = self.settings.close_seconds if timeout is None else timeout
+        self.stop(seconds)
         worker = self._worker
         if worker is None:
             return True
-        seconds = self.settings.close_seconds if timeout is None else timeout
         is_drained = worker.close(seconds)
         left = len(self._queue)
         if left and is_drained:
             # Taken by a caller that raced with the end of the spooling thread.
-            self._queue.clear()
-            self._counts.drop("logger closed", left)
+            while self._drop_oldest("logger closed"):
+                pass
         return is_drained and not left
 
     def before_fork(self) -> None:
         """Wait, not for long, until the background does nothing."""
+        self._is_start_held = self._start_lock.acquire(timeout=_IMPORT_SECONDS)
         if self._worker is not None:
+            self._worker.load(_IMPORT_SECONDS)
             self._worker.rest(_FORK_SECONDS)
 
     def after_fork_in_parent(self) -> None:
         """Let the background go on."""
         if self._worker is not None:
             self._worker.resume()
+        if self._is_start_held:
+            self._start_lock.release()
 
     def after_fork_in_child(self) -> None:
         """Start afresh in a child process: its parent logs what its parent was given."""
@@ -161,7 +178,8 @@ class LiveLog:
         self._drains_outside = self._drains_outside or "deltalake" in sys.modules
         self._sink.is_forked = self._drains_outside
         self._queue = deque()
-        self._start_lock = threading.Lock()
+        self._start_lock = threading.RLock()
+        self._is_starting = False
         self._worker = None
         self._logged = 0
         self._counts = Counts()
@@ -170,8 +188,16 @@ class LiveLog:
         if not self._is_closed:
             fitting = int(self.settings.most_queued_bytes / record_bytes)
             self._limit = max(1, min(self.settings.most_queued, fitting))
+        if self._is_closed:
+            # Since the look above: with room again, records would be taken that nobody stores.
+            self._limit = 0
 
     def _has_started(self) -> bool:
+        if self._is_starting and self._start_lock.acquire(blocking=False):
+            # This very thread is at it, and a handler of a signal interrupted it.
+            self._start_lock.release()
+            self._counts.drop("logging could not start")
+            return False
         try:
             self._start()
         except Exception as error:  # noqa: BLE001 - the caller's work goes on without its log
@@ -184,23 +210,30 @@ class LiveLog:
         with self._start_lock:
             if self._worker is not None or self._is_closed:
                 return
-            from pellucid.log.worker import Worker, WorkerSettings
+            self._is_starting = True
+            try:
+                self._start_worker()
+            finally:
+                self._is_starting = False
 
-            settings = WorkerSettings(
-                spool=spool_folder(self.settings.spool, self._sink.name),
-                most_spool_bytes=self.settings.most_spool_bytes,
-                flush_seconds=self.settings.flush_seconds,
-            )
-            worker = Worker(
-                self._queue, settings=settings, sink=self._sink, counts=self._counts,
-                drains_outside=self._drains_outside, on_size=self._fit,
-            )  # fmt: skip
-            worker.start()
-            self._worker = worker
-            multiprocessing = sys.modules.get("multiprocessing.util")
-            if multiprocessing is not None:
-                # Its children leave without running what atexit registered.
-                multiprocessing.Finalize(None, _close_all, exitpriority=10)
+    def _start_worker(self) -> None:
+        from pellucid.log.worker import Worker, WorkerSettings
+
+        settings = WorkerSettings(
+            spool=spool_folder(self.settings.spool, self._sink.name, self._sink.root),
+            most_spool_bytes=self.settings.most_spool_bytes,
+            flush_seconds=self.settings.flush_seconds,
+        )
+        worker = Worker(
+            self._queue, settings=settings, sink=self._sink, counts=self._counts,
+            drains_outside=self._drains_outside, on_size=self._fit,
+        )  # fmt: skip
+        worker.start()
+        self._worker = worker
+        multiprocessing = sys.modules.get("multiprocessing.util")
+        if multiprocessing is not None:
+            # Its children leave without running what atexit registered.
+            multiprocessing.Finalize(None, _close_all, exitpriority=10)
 
     def _make_room(self) -> bool:
         if self._is_closed:
@@ -209,13 +242,7 @@ class LiveLog:
         if self._worker is not None:
             self._worker.wake()
         if self.settings.when_full == "drop_oldest":
-            try:
-                _, _, ticket = self._queue.popleft()
-            except IndexError:
-                return True
-            if ticket is not None:
-                ticket.settled.set()
-            self._counts.drop("queue full")
+            self._drop_oldest("queue full")
             return True
         if self.settings.when_full == "block":
             deadline = time.monotonic() + self.settings.block_seconds
@@ -226,16 +253,31 @@ class LiveLog:
         self._counts.drop("queue full")
         return False
 
+    def _drop_oldest(self, reason: str) -> bool:
+        try:
+            _, _, ticket = self._queue.popleft()
+        except IndexError:
+            return False
+        if ticket is not None:
+            ticket.settled.set()
+        self._counts.drop(reason)
+        return True
 
-def spool_folder(given: Path | str | None, name: str) -> Path:
-    """Return the folder of a system's spool."""
-    # Imported here: it is a tenth of what importing the logger costs.
+
+def spool_folder(given: Path | str | None, name: str, root: str) -> Path:
+    """Return the folder of a system's spool in one lake.
+
+    Each has its own, below a folder that is given too: a logger takes over what it finds there, and
+    must not store it in the tables of another.
+    """
+    # Imported here: they are a tenth of what importing the logger costs.
     from pathlib import Path
+    from zlib import crc32
 
-    if given is not None:
-        return Path(given)
+    lake = root if "://" in root else os.path.abspath(root)  # noqa: PTH100 - see above
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "pellucid" / "spool" / name
+    base = Path(state) / "pellucid" / "spool" if given is None else Path(given)
+    return base / f"{name}-{crc32(lake.encode()):08x}"
 
 
 _open: weakref.WeakSet[LiveLog] = weakref.WeakSet()
@@ -245,7 +287,22 @@ _fork_turn = threading.Lock()
 def _register(log: LiveLog) -> None:
     if not _open:
         _drain_on_sigterm()
+    _watch_forks()
     _open.add(log)
+
+
+@cache
+def _watch_forks() -> None:
+    # These hold locks across a fork, which the imports that ours waits for need. Hooks run in the
+    # reverse of their order before a fork: with theirs first, ours runs before they hold any.
+    import concurrent.futures.thread  # noqa: F401
+    import logging  # noqa: F401
+
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
 
 
 def _before_fork() -> None:
@@ -268,8 +325,13 @@ def _after_fork_in_child() -> None:
 
 
 def _close_all() -> None:
-    for log in list(_open):
-        log.close()
+    begin = time.monotonic()
+    logs = list(_open)
+    # All at once: with a store that is away, many loggers would take many times as long.
+    for log in logs:
+        log.stop(log.settings.close_seconds)
+    for log in logs:
+        log.close(max(0.0, log.settings.close_seconds - (time.monotonic() - begin)))
 
 
 def _drain_on_sigterm() -> None:
@@ -290,8 +352,3 @@ def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the protocol of 
 
 
 atexit.register(_close_all)
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)

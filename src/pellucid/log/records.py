@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import accumulate, chain, compress, pairwise
 from typing import Any
 
-from pellucid.log.gather import Columns, RefusedError, put, repeated, spread
+from pellucid.log.gather import Columns, RefusedError, put, repeated, spread, text_of
 from pellucid.log.replay import replay
 from pellucid.log.sampling import Sampling
 
@@ -154,8 +154,10 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     empty = [None] * count
     ids, at = _ids(given, "id", count), _instants(given.get("at", empty), "at")
     dims = spread(given.get("dims", ()))
-    lists = [item or () for item in given.get("candidates", empty)]
-    layers = [item or () for item in given.get("layers", empty)]
+    lists: Sequence[Sequence[Record]] = [item or () for item in given.get("candidates", empty)]
+    layers: Sequence[Sequence[Record]] = [item or () for item in given.get("layers", empty)]
+    if any(layers):
+        lists, layers = _by_text(lists, layers)
     picks = _picks(lists, layers, given.get("arm", empty), shape)
     chosen = _chosen(given.get("chosen", empty), picks)
     columns: Columns = {
@@ -196,6 +198,33 @@ def _read_decisions(records: Sequence[Record], shape: Shape) -> Tables:
     return tables
 
 
+def _by_text(
+    lists: Sequence[Sequence[Record]], layers: Sequence[Sequence[Record]]
+) -> tuple[Sequence[Sequence[Record]], Sequence[Sequence[Record]]]:
+    """Return candidates and layers that name candidates by text, as the tables do."""
+    acting = list(chain.from_iterable(layers))
+    names = chain(
+        (item.get("id") for item in chain.from_iterable(lists)),
+        chain.from_iterable(layer.get("terms") or () for layer in acting),
+        (layer.get("picks") for layer in acting),
+    )
+    if set(map(type, names)) <= {str, type(None)}:
+        return lists, layers
+    return [[_named(item, "id") for item in some] for some in lists], [
+        [
+            _named(layer, "picks")
+            | {"terms": {text_of(name): term for name, term in (layer.get("terms") or {}).items()}}
+            for layer in some
+        ]
+        for some in layers
+    ]
+
+
+def _named(item: Record, key: str) -> dict[str, Any]:
+    name = item.get(key)
+    return dict(item) if name is None else {**item, key: text_of(name)}
+
+
 def _picks(
     lists: Sequence[Sequence[Record]], layers: Sequence[Sequence[Record]], arms: Sequence[Any],
     shape: Shape,
@@ -216,7 +245,7 @@ def _chosen(given: Sequence[Any], picks: Sequence[Mapping[str, Any]]) -> list[st
             list(stages.values())[-1] if pick is None and stages else pick
             for pick, stages in zip(given, picks, strict=True)
         ]
-    return [pick if pick is None else str(pick) for pick in given]
+    return [pick if pick is None else text_of(pick) for pick in given]
 
 
 def _weights(records: Sequence[Record], sampling: Sampling | None) -> list[float]:
@@ -320,7 +349,7 @@ def _ids(columns: Columns, name: str, count: int) -> list[str]:
     values = columns.get(name, [None] * count)
     if None in values or "" in values:
         raise RefusedError(f"{name} is missing")
-    return [value if isinstance(value, str) else str(value) for value in values]
+    return [value if type(value) is str else text_of(value) for value in values]
 
 
 def _instants(values: Sequence[Any], name: str) -> list[int]:

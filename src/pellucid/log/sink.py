@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pellucid.errors import SpecError
-from pellucid.log.columns import Spooled, joined, to_arrow
-from pellucid.log.gather import Columns
+from pellucid.log.columns import Spooled, joined
 from pellucid.log.health import Counts
 from pellucid.log.records import Shape
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pellucid.spec.system import System
 
 _ORDER = ("decisions", "candidates", "outcomes")
+
+
+def shape_of(system: System) -> Shape:
+    """Return what a spec says about live records."""
+    return Shape(
+        scale=system.policy_scale,
+        repeats=system.candidate.repeats,
+        candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
+    )
 
 
 class Sink:
@@ -55,6 +64,7 @@ class Sink:
         self._sampling = sampling
         self._redactor: Redactor | None = None
         self._bulk: BulkLog | None = None
+        self._outside: Shape | None = None
         self.is_forked = False
 
     @property
@@ -83,22 +93,23 @@ class Sink:
         """What the spec says about live records; the default where it cannot be read yet."""
         system = self.system
         if isinstance(system, str):
-            if self._bulk is None and self.is_forked:
-                return Shape(sampling=self._sampling)
             try:
+                if self._bulk is None and self.is_forked:
+                    return self._shape_from_outside()
                 system = self.bulk.system
-            except OSError:
+            except Exception:  # noqa: BLE001 - it is told where records are stored; they wait
                 return Shape(sampling=self._sampling)
-        return Shape(
-            scale=system.policy_scale,
-            repeats=system.candidate.repeats,
-            candidate_dimensions=tuple(item.name for item in system.candidate.dimensions),
-            sampling=self._sampling,
-        )
+        return dataclasses.replace(shape_of(system), sampling=self._sampling)
 
-    def redact(self, columns: Mapping[str, Columns], counts: Counts) -> dict[str, pa.Table]:
-        """Return column batches as Arrow tables fit for disk, and count what was masked."""
-        tables = {name: to_arrow(found) for name, found in columns.items()}
+    def _shape_from_outside(self) -> Shape:
+        if self._outside is None:
+            from pellucid.log.drain import shape_outside
+
+            self._outside = shape_outside(self.name, root=self.root, options=self.options)
+        return dataclasses.replace(self._outside, sampling=self._sampling)
+
+    def redact(self, tables: dict[str, pa.Table], counts: Counts) -> dict[str, pa.Table]:
+        """Return rows by table fit for disk, and count what was masked."""
         if self._make_redactor is None:
             return tables
         if self._redactor is None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.log.backlog import Backlog
-from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined
+from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined, to_arrow
 from pellucid.log.drain import drain_outside
 from pellucid.log.gather import size_of
 from pellucid.log.health import Counts, Health
-from pellucid.log.records import Batch, Record, make_batch
+from pellucid.log.records import DECISION, Batch, Record, Shape, make_batch
 from pellucid.log.sink import Sink
 from pellucid.log.spool import Frame, Segment, SpoolFullError
 
@@ -39,6 +39,8 @@ class Ticket:
 Item = tuple[str, Record, Ticket | None]
 _POLL_SECONDS = 0.05
 _BATCH_RECORDS = 1000
+_BATCH_BYTES = 16 * 1024 * 1024
+_FIRST_RECORDS = 20
 _FLUSH_BYTES = 16 * 1024 * 1024
 _LONGEST_WAIT_SECONDS = 30.0
 # A drain outside starts an interpreter.
@@ -104,6 +106,7 @@ class Worker:
         self._at_work = (threading.Lock(), threading.Lock())
         self._is_resting = False
         self._rested: list[threading.Lock] = []
+        self._loaded = (threading.Event(), threading.Event())
         self._handed_on = 0
         self._closing = threading.Event()
         self._deadline = 0.0
@@ -124,16 +127,26 @@ class Worker:
         """Spool what is queued now, not at the next turn."""
         self._wake.set()
 
+    def stop(self, timeout: float) -> None:
+        """Have both threads end once all is stored, or the time is over."""
+        self._deadline = time.monotonic() + timeout
+        self._closing.set()
+
     def close(self, timeout: float) -> bool:
         """Drain the queue to the spool and the spool to the tables; return whether it was done.
 
         What is not stored in time stays in the spool, and the next logger takes it over.
         """
-        self._deadline = time.monotonic() + timeout
-        self._closing.set()
+        self.stop(timeout)
         for thread in self._threads:
             thread.join(max(0.0, self._deadline - time.monotonic()) + 0.1)
         return self._is_drained and not any(thread.is_alive() for thread in self._threads)
+
+    def load(self, timeout: float) -> None:
+        """Wait until both threads have imported what they use."""
+        deadline = time.monotonic() + timeout
+        for loaded in self._loaded:
+            loaded.wait(max(0.0, deadline - time.monotonic()))
 
     def rest(self, timeout: float) -> None:
         """Wait until both threads are between two pieces of work, and keep them there."""
@@ -169,6 +182,7 @@ class Worker:
         )  # fmt: skip
 
     def _spool_forever(self) -> None:
+        self._load(0, _import_for_spool)
         while True:
             is_closing = self._closing.is_set()
             while self._queue:
@@ -182,7 +196,9 @@ class Worker:
 
     def _spool_some(self) -> None:
         items: list[Item] = []
-        while len(items) < _BATCH_RECORDS:
+        # Beside the queue's own bound: of large records few are held here.
+        most = int(_BATCH_BYTES / self._record_bytes) if self._record_bytes else _FIRST_RECORDS
+        while len(items) < max(1, min(most, _BATCH_RECORDS)):
             try:
                 items.append(self._queue.popleft())
             except IndexError:
@@ -208,25 +224,31 @@ class Worker:
                     if ticket is not None:
                         ticket.is_durable = place not in batch.refused_places
         except BaseException as error:  # noqa: BLE001 - nothing may end the thread; it is counted
-            if len(items) > 1:
-                # One of them is to blame: apart, the others are taken.
-                for item in items:
-                    self._spool_items([item])
+            if half := len(items) // 2:
+                # One of them is to blame: apart from it, the others are taken.
+                self._spool_items(items[:half])
+                self._spool_items(items[half:])
                 return
-            self.counts.drop(f"spooling failed ({type(error).__name__})")
-            self.counts.error(f"spooling failed: {type(error).__name__}")
+            reason = f"{items[0][0]}: malformed ({type(error).__name__})"
+            self.counts.refuse(Counter({reason: 1}))
+            self.counts.error(reason)
         for _, _, ticket in items:
             if ticket is not None:
                 ticket.settled.set()
 
     def _prepared(self, items: list[Item]) -> tuple[Batch, dict[str, pa.Table]]:
         batch = make_batch([(kind, record) for kind, record, _ in items], self._sink.shape)
+        tables = joined(
+            {name: to_arrow(found) for name, found in part.items()} for part in batch.parts
+        )
+        clean = self._sink.redact(tables, self.counts)
+        # Only now: what fails above is done again in halves, and would count twice.
         if batch.refused:
             self.counts.refuse(batch.refused)
             for error in batch.errors:
                 self.counts.error(error)
         self.counts.add("sampled_out", batch.sampled_out)
-        return batch, joined(self._sink.redact(part, self.counts) for part in batch.parts)
+        return batch, clean
 
     def _append(self, records: int, tables: dict[str, pa.Table]) -> bool:
         payload = encode_batch(Spooled(records, datetime.now(UTC), tables))
@@ -242,7 +264,15 @@ class Worker:
             return True
         return False
 
+    def _load(self, thread: int, libraries: Callable[[], None]) -> None:
+        try:
+            libraries()
+        except Exception as error:  # noqa: BLE001 - it is tried again, and counted, at work
+            self.counts.error(f"logging could not load: {type(error).__name__}")
+        self._loaded[thread].set()
+
     def _flush_forever(self) -> None:
+        self._load(1, _nothing if self._drains_outside else _import_for_tables)
         if not self._drains_outside:
             with self._work(1):
                 self._take_over()
@@ -337,6 +367,29 @@ class Worker:
         self._handed_on = 0
         self._backlog.settle()
         return True
+
+
+def _import_for_spool() -> None:
+    # By doing all of it once: libraries import parts of theirs, and pandas, on first use.
+    from pellucid.log.redact import Redaction, Redactor
+
+    record = {"id": "a", "at": datetime.now(UTC), "raw": {"text": "a@b.example", "list": [1]}}
+    part = make_batch([(DECISION, record)], Shape()).parts[0]
+    rows = {name: to_arrow(found) for name, found in part.items()}
+    clean = {name: Redactor(Redaction()).arrow(name, found) for name, found in rows.items()}
+    decode_batch(encode_batch(Spooled(1, datetime.now(UTC), joined([clean]))))
+
+
+def _import_for_tables() -> None:
+    from importlib import import_module
+
+    for name in ("log.bulk", "log.infer", "store.specs", "store.writer"):
+        import_module(f"pellucid.{name}")
+    import_module("deltalake")
+
+
+def _nothing() -> None:
+    pass
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -209,6 +210,26 @@ def test_asyncio(log: Logger, tmp_path: Path) -> None:
     assert open_system(tmp_path / "lake").records.rows("candidates").num_rows == 500
 
 
+def test_two_systems_may_share_a_spool_folder(tmp_path: Path) -> None:
+    """What one leaves is not stored in the tables of the other, nor in another lake's."""
+    live = settings(tmp_path)
+    left = Logger(SYSTEM, to=tmp_path / "lake", live=live)
+    left._sink.store = lambda *_: (_ for _ in ()).throw(OSError("away"))
+    assert left.record({"id": "left", "at": NOW}, durable=True, timeout=30)
+    left.close(timeout=0.1)
+    assert wait_for(lambda: not any(t.name == "pellucid-flush" for t in threading.enumerate()))
+    for system, lake in ((dataclasses.replace(SYSTEM, name="other"), "lake"), (SYSTEM, "second")):
+        log = Logger(system, to=tmp_path / lake, live=live)
+        assert log.record({"id": "own", "at": NOW}, durable=True, timeout=30)
+        assert log.close()
+        rows = open_system(tmp_path / lake, system=system.name).records.rows("decisions")
+        assert rows.column("decision_id").to_pylist() == ["own"]
+    again = Logger(SYSTEM, to=tmp_path / "lake", live=live)
+    assert again.record({"id": "own", "at": NOW}, durable=True, timeout=30)
+    assert again.close()
+    assert again.health().recovered == 1
+
+
 def test_large_records_make_the_queue_shorter(tmp_path: Path) -> None:
     live = LiveSettings(spool=tmp_path / "spool", most_queued=1000, most_queued_bytes=1_000_000)
     log = Logger(SYSTEM, to=tmp_path / "lake", live=live)
@@ -322,7 +343,7 @@ def test_what_is_not_stored_in_time_is_stored_by_the_next_logger(tmp_path, monke
     assert again.health().recovered == 1
     ids = open_system(tmp_path / "lake").records.rows("decisions").column("decision_id")
     assert sorted(ids.to_pylist()) == ["d1", "d2"]
-    assert not list((tmp_path / "spool").glob("*.spool"))
+    assert not list((tmp_path / "spool").rglob("*.spool"))
 
 
 def test_picks_follow_the_layers() -> None:
