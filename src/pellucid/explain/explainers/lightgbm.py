@@ -7,39 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.errors import MissingExtraError
-from pellucid.explain.explainers.trees import TreeAttributions
+from pellucid.explain.explainers.trees import TreeExplainer
 from pellucid.models.lightgbm import read_lightgbm
 
 if TYPE_CHECKING:
     from pellucid.explain.explainers.base import Floats
 
 
-class LightGBMExplainer:
-    """Attributions of a LightGBM model file, a text."""
+def lightgbm_explainer(content: bytes) -> TreeExplainer:
+    """Return the explainer of a LightGBM model file, a text."""
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise MissingExtraError(
+            package="lightgbm", extra="lightgbm", purpose="explaining a LightGBM model"
+        ) from error
+    booster = lightgbm.Booster(model_str=content.decode())
 
-    def __init__(self, content: bytes) -> None:
-        try:
-            import lightgbm
-        except ImportError as error:
-            raise MissingExtraError(
-                package="lightgbm", extra="lightgbm", purpose="explaining a LightGBM model"
-            ) from error
-        self._booster = lightgbm.Booster(model_str=content.decode())
-        self._trees = TreeAttributions(read_lightgbm(content), "lightgbm")
+    def score(matrix: Floats) -> Floats:
+        return np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
 
-    @property
-    def name(self) -> str:
-        """What the attributions are, for the record."""
-        return self._trees.name
-
-    def set_reference(self, matrix: Floats, described: str) -> None:
-        """Attribute against a reference population from now on."""
-        self._trees.set_reference(matrix, described)
-
-    def attribute(self, matrix: Floats) -> tuple[Floats, Floats]:
-        """Return base values and attributions, in log-odds."""
-        return self._trees.values(matrix)
-
-    def raw_score(self, matrix: Floats) -> Floats:
-        """Return raw scores, in log-odds."""
-        return np.asarray(self._booster.predict(matrix, raw_score=True), dtype=np.float64)
+    return TreeExplainer(read_lightgbm(content), "lightgbm", score)

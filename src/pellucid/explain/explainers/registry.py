@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from pellucid.errors import ExplainError
 from pellucid.explain.explainers.base import Explainer
-from pellucid.explain.explainers.lightgbm import LightGBMExplainer
-from pellucid.explain.explainers.trees import EnsembleExplainer
-from pellucid.explain.explainers.xgboost import XGBoostExplainer
+from pellucid.explain.explainers.lightgbm import lightgbm_explainer
+from pellucid.explain.explainers.trees import TreeExplainer
+from pellucid.explain.explainers.xgboost import xgboost_explainer
 from pellucid.models.catboost import read_catboost
 from pellucid.models.codec import decode_ensemble
 
 EXPLAINERS: dict[str, Callable[[bytes], Explainer]] = {
-    "catboost": lambda content: EnsembleExplainer(read_catboost(content), "catboost"),
-    "lightgbm": LightGBMExplainer,
-    "scikit-learn": lambda content: EnsembleExplainer(decode_ensemble(content), "scikit-learn"),
-    "xgboost": XGBoostExplainer,
+    "catboost": lambda content: TreeExplainer(read_catboost(content), "catboost"),
+    "lightgbm": lightgbm_explainer,
+    "scikit-learn": lambda content: TreeExplainer(decode_ensemble(content), "scikit-learn"),
+    "xgboost": xgboost_explainer,
 }
 
 
