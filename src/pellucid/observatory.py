@@ -304,8 +304,8 @@ class Observatory:
     def attribute(self, *, over: str | Window = "30d", most_decisions: int = 20_000) -> Receipt:
         """Explain logged candidates and store their attributions.
 
-        Whole decisions are picked by a hash of their id, so the same ones whenever it runs, and
-        their weight is stored. What is stored already is left as it is.
+        Whole decisions are picked by a hash of their id, and their weight is stored. What is
+        explained already is left as it is: only decisions before and after it are explained.
 
         Parameters
         ----------

@@ -21,32 +21,63 @@ _LARGEST_HASH = 2**64
 
 def attribute_window(records: Records, window: Window, *, most_decisions: int) -> Receipt:
     """Explain a coordinated sample of a window's decisions; see `Observatory.attribute`."""
-    counted = records.query(
-        "SELECT model_id, count(*) AS decisions FROM decisions "
-        f"WHERE {within(window)} AND model_id IS NOT NULL GROUP BY model_id ORDER BY model_id",
+    of_model = f"{within(window)} AND model_id IS NOT NULL"
+    logged = records.query(
+        f"SELECT DISTINCT model_id FROM decisions WHERE {of_model} ORDER BY model_id",
         ("decisions",),
         window,
-    ).to_pylist()
-    models = [(records.model(row["model_id"]), row["decisions"]) for row in counted]
-    if not any(model for model, _ in models):
+    )
+    models = [records.model(name) for name in logged.column("model_id").to_pylist()]
+    if not any(models):
         raise ExplainError("no model file was logged; log it with log.model(...)")
     writer = Writer(records.lake)
     stored = duplicates = 0
-    for model, decisions in models:
-        if model is None:
-            continue
+    for model in filter(None, models):
         _ensure_reference(records, model)
-        keep_rate = min(1.0, most_decisions / decisions)
-        rows = _scored(records, model.model_id, window, keep_rate)
-        if not rows.num_rows:
-            continue
-        # Sampled to be logged, then again to be explained: a row's weight is the product of both.
-        weight = rows.column(SAMPLE_WEIGHT).to_numpy() / keep_rate
-        values = attribute(model, rows, sample_weight=weight)
-        receipt = writer.append(ATTRIBUTIONS, values)
-        stored += receipt.stored
-        duplicates += receipt.duplicates
+        for span in _unexplained(records, model.model_id, window):
+            receipt = _attribute_span(records, writer, model, span, most_decisions)
+            stored += receipt.stored
+            duplicates += receipt.duplicates
     return Receipt(stored=stored, duplicates=duplicates, was_committed=False)
+
+
+def _unexplained(records: Records, model_id: str, window: Window) -> list[Window]:
+    """Return the parts of a window before and after what is explained already.
+
+    What was sampled at one rate must not be filled up at another: its rows keep their weights, and
+    with further ones they would stand for more decisions than there were.
+    """
+    first, last = (
+        records.query(
+            "SELECT min(decided_at) AS first, max(decided_at) AS last FROM attributions "
+            f"WHERE model_id = {text(model_id)} AND {within(window)}",
+            ("attributions",),
+            window,
+        ).to_pylist()[0].values()
+    )  # fmt: skip
+    if first is None:
+        return [window]
+    after = last + timedelta(microseconds=1)
+    edges = ((window.start, first), (after, window.end))
+    return [Window(start, end) for start, end in edges if start < end]
+
+
+def _attribute_span(
+    records: Records, writer: Writer, model: LoadedModel, span: Window, most_decisions: int
+) -> Receipt:
+    counted = records.query(
+        "SELECT count(*) AS decisions FROM decisions "
+        f"WHERE {within(span)} AND model_id = {text(model.model_id)}",
+        ("decisions",),
+        span,
+    )
+    keep_rate = min(1.0, most_decisions / max(1, counted.column("decisions")[0].as_py()))
+    rows = _scored(records, model.model_id, span, keep_rate)
+    if not rows.num_rows:
+        return Receipt(stored=0, duplicates=0, was_committed=False)
+    # Sampled to be logged, then again to be explained: a row's weight is the product of both.
+    weight = rows.column(SAMPLE_WEIGHT).to_numpy() / keep_rate
+    return writer.append(ATTRIBUTIONS, attribute(model, rows, sample_weight=weight))
 
 
 def _ensure_reference(records: Records, model: LoadedModel) -> None:

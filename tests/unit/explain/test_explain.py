@@ -19,6 +19,7 @@ from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
 from pellucid.spec.system import Candidate, Dimension, Feature, Layer, Outcome, System
 from pellucid.testing.worlds import payment_world
+from pellucid.windows import Window
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CATEGORIES = {"bank": ["a", "b", "c"]}
@@ -139,7 +140,7 @@ def logged(root: Path, kind: str, *, shift: float = 0.0, weight: float = 1.0) ->
 def test_stored_attributions_add_up_to_the_logged_score(tmp_path: Path, kind: str) -> None:
     obs = logged(tmp_path, kind)
     assert obs.attribute(over="1d").stored == 40
-    assert obs.attribute(over="1d").duplicates == 40
+    assert obs.attribute(over="1d").stored == 0
     rows = obs.records.rows("attributions")
     summed = rows.column("base_value").to_numpy() + sum(
         rows.column(f"a_{name}").to_numpy().astype(float) for name in FEATURES
@@ -214,6 +215,21 @@ def test_encoding_keeps_missing_and_unheard_of_apart_from_values() -> None:
             assert np.isnan(code)
         else:
             assert code == CATEGORIES["bank"].index(value)
+
+
+def test_what_is_explained_is_not_filled_up_at_another_rate(tmp_path: Path) -> None:
+    """Totals stay estimates of 20 decisions, however often and in whatever order it runs."""
+    obs = logged(tmp_path, "lightgbm")
+    middle = Window(NOON + timedelta(minutes=6), NOON + timedelta(minutes=14))
+    assert obs.attribute(over=middle).stored == 16
+    assert obs.attribute(over="1d", most_decisions=3).stored < 24
+    before = obs.records.rows("attributions")
+    assert obs.attribute(over="1d").stored < 24
+    rows = obs.records.rows("attributions").to_pylist()
+    own = {row["decision_id"]: row["sample_weight"] for row in before.to_pylist()}
+    assert {row["sample_weight"] for row in rows if 6 <= int(row["decision_id"][1:]) < 14} == {1.0}
+    for row in rows:
+        assert row["sample_weight"] == own.get(row["decision_id"], row["sample_weight"])
 
 
 def test_a_story_is_told_in_order(tmp_path: Path) -> None:
