@@ -12,7 +12,8 @@ import pytest
 
 from pellucid.log.columns import to_arrow
 from pellucid.log.gather import spread
-from pellucid.log.records import DECISION, Shape, make_batch
+from pellucid.log.kinds import DECISION
+from pellucid.log.records import Shape, make_batch
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pellucid.log.decision import Decision
+from pellucid.log.kinds import DECISION, OUTCOME
 from pellucid.log.live import LiveLog, LiveSettings
-from pellucid.log.records import DECISION, OUTCOME
-from pellucid.log.sink import Sink
 
 if TYPE_CHECKING:
     from pellucid.log.bulk import BulkReport
@@ -96,6 +95,9 @@ class Logger:
             check_system(system)
             if sampling is not None:
                 sampling.check(system.dimension_names)
+        # Imported here: who imports the logger has not made one yet.
+        from pellucid.log.sink import Sink
+
         make_redactor = partial(_redactor, redaction, redaction_key)
         if redaction is not None:
             # Now, and not in the background: a declaration that cannot be kept must be told.

@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pellucid.log.health import Counts, Health
-from pellucid.log.records import DECISION, Record
+from pellucid.log.kinds import DECISION, Record
 
 if TYPE_CHECKING:
     from pathlib import Path

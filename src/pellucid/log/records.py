@@ -14,13 +14,12 @@ from itertools import accumulate, chain, compress, pairwise
 from typing import Any
 
 from pellucid.log.gather import Columns, RefusedError, put, repeated, spread, text_of
+from pellucid.log.kinds import DECISION, OUTCOME, Record
 from pellucid.log.replay import replay
 from pellucid.log.sampling import Sampling
 
-Record = Mapping[str, Any]
 Tables = dict[str, Columns]
 
-DECISION, OUTCOME = "decision", "outcome"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_ERRORS = 20
 

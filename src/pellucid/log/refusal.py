@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 
 
 class Refusal(dict[str, Any]):

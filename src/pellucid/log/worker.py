@@ -18,7 +18,8 @@ from pellucid.log.columns import Spooled, decode_batch, encode_batch, joined, to
 from pellucid.log.drain import drain_outside
 from pellucid.log.gather import size_of
 from pellucid.log.health import Counts, Health
-from pellucid.log.records import DECISION, Batch, Record, Shape, make_batch
+from pellucid.log.kinds import DECISION, Record
+from pellucid.log.records import Batch, Shape, make_batch
 from pellucid.log.sink import Sink
 from pellucid.log.spool import Frame, Segment, SpoolFullError
 

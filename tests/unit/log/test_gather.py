@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.log.gather import RefusedError, put, spread
-from pellucid.log.records import DECISION, Shape, make_batch
+from pellucid.log.kinds import DECISION
+from pellucid.log.records import Shape, make_batch
 
 MAPS = st.lists(
     st.none() | st.dictionaries(st.sampled_from("abcd"), st.integers() | st.none()), max_size=8

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from pellucid.log.client import Logger
+from pellucid.log.kinds import DECISION
 from pellucid.log.live import LiveSettings
-from pellucid.log.records import DECISION, Shape, make_batch
+from pellucid.log.records import Shape, make_batch
 from pellucid.observatory import open_system
 from pellucid.spec.system import Candidate, Dimension, Feature, Layer, Outcome, System
 
@@ -307,6 +308,42 @@ def test_forks_log_what_each_child_was_given(log: Logger, tmp_path: Path, state:
     ids = open_system(tmp_path / "lake").records.rows("decisions").column("decision_id")
     expected = {f"{who}-{fork}" for who in ("parent", "child") for fork in range(2)}
     assert sorted(ids.to_pylist()) == sorted({"parent-first", *expected})
+
+
+FORK_WHILE_IMPORTING = """
+import importlib.abc, os, sys, threading, time
+from datetime import UTC, datetime
+root, slow = sys.argv[1:]
+started = threading.Event()
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == slow:
+            started.set()
+            time.sleep(1)
+
+sys.meta_path.insert(0, Slow())
+import pellucid
+log = pellucid.Logger("live", to=root + "/lake", live=pellucid.LiveSettings(spool=root + "/spool"))
+now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+threading.Thread(target=log.record, args=({"id": "parent", "at": now},)).start()
+assert started.wait(30)
+child = os.fork()
+if child == 0:
+    is_durable = log.record({"id": "child", "at": now}, durable=True, timeout=30)
+    os._exit(0 if is_durable else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert log.close()
+"""
+
+
+@pytest.mark.parametrize("module", ["pellucid.log.worker", "pyarrow.compute", "deltalake"])
+def test_a_child_forked_during_an_import_does_not_wait_for_ever(
+    log: Logger, tmp_path: Path, module: str
+) -> None:
+    assert log.system == SYSTEM
+    command = [sys.executable, "-W", "ignore", "-c", FORK_WHILE_IMPORTING, str(tmp_path), module]
+    subprocess.run(command, check=True, timeout=120)
 
 
 def test_the_store_away_for_a_while(log: Logger, tmp_path: Path, monkeypatch) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.log.records import DECISION, OUTCOME, Shape, make_batch
+from pellucid.log.kinds import DECISION, OUTCOME
+from pellucid.log.records import Shape, make_batch
 from pellucid.log.sampling import KeepRate, Sampling, position
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 
 _LOGISTIC = frozenset({
     "binary", "cross_entropy", "xentropy", "binary:logistic", "reg:logistic",

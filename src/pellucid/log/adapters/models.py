@@ -12,7 +12,7 @@ from pellucid.errors import DataError
 from pellucid.log.adapters.frames import names_of, one_score_each, read_rows, scale_of
 from pellucid.log.client import Logger
 from pellucid.log.decision import Decision, follow_decisions, open_decision
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 from pellucid.log.refusal import Refusal
 
 Scale = Literal["probability", "raw_score"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.errors import MissingExtraError
 from pellucid.log.adapters.spans import Carried, decision_of, outcomes_of
 from pellucid.log.client import Logger
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 from pellucid.log.refusal import Refusal
 
 try:

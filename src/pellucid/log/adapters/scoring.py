@@ -14,7 +14,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from pellucid.log.client import Logger
 from pellucid.log.decision import follow_decisions, open_decision
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

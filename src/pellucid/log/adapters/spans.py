@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pellucid.log.records import RefusedError
+from pellucid.log.gather import RefusedError
 
 PREFIX = "pellucid."
 _SYSTEM = "pellucid.system"
