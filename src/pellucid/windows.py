@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +39,12 @@ class Window:
     def previous(self) -> Window:
         """The window of the same length that ends where this one starts."""
         return Window(self.start - (self.end - self.start), self.start)
+
+
+def spanning(windows: Iterable[Window]) -> Window:
+    """Return the smallest window around all of some."""
+    every = tuple(windows)
+    return Window(min(window.start for window in every), max(window.end for window in every))
 
 
 def parse_duration(text: str) -> timedelta:

@@ -12,7 +12,7 @@ from pellucid.spec.expression import BOOLEAN, NUMBER, STRING, columns, problems_
 from pellucid.spec.measure import Measure
 from pellucid.spec.sources import outcome_columns, source_columns
 from pellucid.spec.system import Outcome, Segment, System, Unit
-from pellucid.windows import GRAINS, Window, parse_duration
+from pellucid.windows import GRAINS, Window, parse_duration, spanning
 
 # Whole weeks since 1970 begin on a Thursday; buckets begin on Monday.
 _WEEK_OFFSET_US = 4 * 86_400_000_000
@@ -58,7 +58,7 @@ class Scan:
     @property
     def span(self) -> Window:
         """The smallest window around all windows."""
-        return Window(min(w.start for w in self.windows), max(w.end for w in self.windows))
+        return spanning(self.windows)
 
     @property
     def cuts(self) -> tuple[datetime, ...]:

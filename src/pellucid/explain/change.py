@@ -12,18 +12,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted, text
-from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.filters import decision_filter
-from pellucid.explain.records import Records, within
+from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
+from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.explain.shares import ShareChange, StageCounts, split_share
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column
 from pellucid.spec.system import System
-from pellucid.windows import Window
+from pellucid.windows import Window, spanning
 
-_DAY_US = 86_400_000_000
 _UNKNOWN_SET = "?"
 _MODEL = "Model preference"
 _MIX, _ELIGIBILITY = "Population mix", "Eligibility"
@@ -121,11 +120,8 @@ def share_change(
     candidate there. Layers follow each other as in the policy.
     """
     dimensions = tuple(by) or system.dimension_names[:2]
-    for name in dimensions:
-        if name not in system.dimension_names:
-            raise UnknownNameError(kind="dimension", name=name, known=system.dimension_names)
-    if window.start < baseline.end and baseline.start < window.end:
-        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")
+    check_dimensions(system, dimensions)
+    check_apart(window, baseline)
     rows = _counted(system, records, candidate, window, baseline, dimensions, where)
     labels = _stage_labels(system)
     hits = np.stack([rows.column(f"hits_{n}").to_numpy() for n in range(len(labels))])
@@ -135,7 +131,7 @@ def share_change(
             span = (baseline, window)[place]
             raise ExplainError(f"the {named} {span} has no decision that picked a candidate")
     if not hits.any():
-        _check_candidate(records, candidate, window, baseline)
+        records.check_candidate(candidate, spanning((window, baseline)))
     keys = [f"k{place}" for place in range(len(dimensions))]
     cell, combined = _places(rows, keys)
     cells = [dict(zip(dimensions, key, strict=True)) for key in combined]
@@ -169,7 +165,7 @@ def _counted(
     picked = [*(f"coalesce({quoted(name)}, chosen)" for name in stages), "chosen"]
     selected = [
         f"{within(window)} AS in_window",
-        f"epoch_us(decided_at) // {_DAY_US} AS day",
+        f"{DAY_SQL} AS day",
         f"coalesce(eligible, '{_UNKNOWN_SET}') AS eligible",
         *(f"CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{place}"
           for place, name in enumerate(dimensions)),
@@ -177,7 +173,7 @@ def _counted(
         *(f"CAST(coalesce(sum({weight}) FILTER ({pick} = {text(candidate)}), 0) AS DOUBLE) "
           f"AS hits_{place}" for place, pick in enumerate(picked)),
     ]  # fmt: skip
-    both = Window(min(window.start, baseline.start), max(window.end, baseline.end))
+    both = spanning((window, baseline))
     condition = (
         f"chosen IS NOT NULL AND ({within(window)} OR {within(baseline)}) "
         f"AND {decision_filter(system, where)}"
@@ -191,14 +187,6 @@ def _counted(
         f"WHERE {condition} GROUP BY {keys} ORDER BY {keys}"
     )
     return records.query(sql, ("decisions", "candidates"), both, names=declared_names(system))
-
-
-def _check_candidate(records: Records, candidate: str, window: Window, baseline: Window) -> None:
-    both = Window(min(window.start, baseline.start), max(window.end, baseline.end))
-    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(both)}"
-    known = records.query(sql, ("candidates",), both).column("candidate_id").to_pylist()
-    if candidate not in known:
-        raise UnknownNameError(kind="candidate", name=candidate, known=known)
 
 
 def _places(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.engine.sql import text
-from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import day_sums, day_sums_sql
@@ -173,13 +173,10 @@ def parts_table(
 
 def _nothing(
     system: System, records: Records, pair: tuple[str, str], window: Window, chosen: str
-) -> ExplainError | UnknownNameError:
+) -> ExplainError:
     """Return the error that says why there is not one decision to look at."""
-    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)}"
-    known = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
     for name in pair:
-        if name not in known:
-            return UnknownNameError(kind="candidate", name=name, known=known)
+        records.check_candidate(name, window)
     sql = (
         f"SELECT coalesce(sum(x), 0) AS x, coalesce(sum(y), 0) AS y, "
         "coalesce(sum(x * y), 0) AS both FROM (SELECT max(CAST(candidate_id = "

@@ -1,12 +1,15 @@
-"""A user's condition on decisions, checked before it becomes SQL."""
+"""What a user asks about, checked before it becomes SQL: conditions, dimensions, windows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pellucid.engine.sql import snippet
-from pellucid.errors import SpecError
+from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.spec.expression import BOOLEAN, problems_in
 from pellucid.spec.sources import outcome_columns, physical_column, source_columns
 from pellucid.spec.system import System
+from pellucid.windows import Window
 
 
 def decision_filter(system: System, where: str) -> str:
@@ -31,3 +34,16 @@ def decision_filter(system: System, where: str) -> str:
     if problems:
         raise SpecError("where", problems)
     return snippet(where)
+
+
+def check_dimensions(system: System, names: Iterable[str]) -> None:
+    """Raise an UnknownNameError for the first name that is no dimension of decisions."""
+    for name in names:
+        if name not in system.dimension_names:
+            raise UnknownNameError(kind="dimension", name=name, known=system.dimension_names)
+
+
+def check_apart(window: Window, baseline: Window) -> None:
+    """Raise an ExplainError if two windows that are to be compared share a moment."""
+    if window.start < baseline.end and baseline.start < window.end:
+        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")

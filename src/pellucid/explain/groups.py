@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.contrast import MINIMUM, parts_table
+from pellucid.explain.filters import check_apart, check_dimensions
 from pellucid.explain.means import DaySums, day_sums, difference_errors
-from pellucid.explain.records import Records, within
+from pellucid.explain.records import Records
 from pellucid.explain.sides import side_sums
 from pellucid.spec.system import System
 from pellucid.windows import Window
@@ -121,11 +122,9 @@ def explain_group(
     """
     if versus and baseline:
         raise ExplainError("compares with another group or another period, not both at once")
-    if baseline and window.start < baseline.end and baseline.start < window.end:
-        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")
-    for name in by:
-        if name not in system.dimension_names:
-            raise UnknownNameError(kind="dimension", name=name, known=system.dimension_names)
+    if baseline:
+        check_apart(window, baseline)
+    check_dimensions(system, by)
     features = records.attributed_features()
     values = ["score", "base", *(f"a{place}" for place in range(len(features))), "residual"]
     rows = side_sums(system, records, window, where, by, candidate, (versus, baseline), values,
@@ -216,14 +215,9 @@ def _parts(
     return pa.table(table | {name: values[order] for name, values in columns.items()})
 
 
-def _nothing(
-    records: Records, candidate: str | None, window: Window, where: str
-) -> ExplainError | UnknownNameError:
+def _nothing(records: Records, candidate: str | None, window: Window, where: str) -> ExplainError:
     if candidate is not None:
-        sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)}"
-        known = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
-        if candidate not in known:
-            return UnknownNameError(kind="candidate", name=candidate, known=known)
+        records.check_candidate(candidate, window)
     whose = "the pick" if candidate is None else f"'{candidate}'"
     among = f" where {where}" if where else ""
     return ExplainError(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.engine.sql import quoted, text
-from pellucid.explain.records import within
+from pellucid.explain.records import DAY_SQL, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
-_DAY_US = 86_400_000_000
 # Below it a difference of raw scores is rounding, and a ratio to it is noise.
 _TINY = 1e-9
 _MODEL, _OUTSIDE = "Model", "Outside the policy"
@@ -116,7 +115,7 @@ def _decisions_sql(system: System, pair: tuple[str, str], window: Window, chosen
         "ELSE 'other' END"
     )
     return (
-        f"SELECT decision_id, model_id, epoch_us(decided_at) // {_DAY_US} AS day"
+        f"SELECT decision_id, model_id, {DAY_SQL} AS day"
         f"{''.join(f', {pick}' for pick in picks)}, {winner} AS winner, {mover} AS mover "
         f"FROM decisions WHERE {within(window)} AND {chosen}"
     )

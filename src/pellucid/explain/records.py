@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pellucid.engine.duckdb import DuckDBEngine
 from pellucid.engine.sql import instant, quoted
+from pellucid.errors import UnknownNameError
 from pellucid.explain.attribution import LoadedModel, load_model
 from pellucid.explain.reference import stored_reference
 from pellucid.schema.columns import with_declared
@@ -67,6 +68,13 @@ class Records:
         names = snapshot(self.lake, ATTRIBUTIONS.name).schema.names
         return [name.removeprefix("a_") for name in names if name.startswith("a_")]
 
+    def check_candidate(self, name: str, window: Window) -> None:
+        """Raise an UnknownNameError if no decision of a window considered a candidate."""
+        sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)}"
+        known = self.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
+        if name not in known:
+            raise UnknownNameError(kind="candidate", name=name, known=known)
+
     def model(self, model_id: str | None) -> LoadedModel | None:
         """Return a logged model, or None where its file was not logged.
 
@@ -90,6 +98,10 @@ class Records:
                     row, content, stored_reference(self.lake, model_id)
                 )
         return self._models[model_id]
+
+
+# Whole days since 1970, in UTC.
+DAY_SQL = "epoch_us(decided_at) // 86400000000"
 
 
 def within(window: Window) -> str:

@@ -9,14 +9,12 @@ import pyarrow as pa
 from pellucid.engine.sql import quoted, text
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import day_sums_sql
-from pellucid.explain.records import Records, within
+from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column
 from pellucid.spec.system import System
-from pellucid.windows import Window
-
-_DAY_US = 86_400_000_000
+from pellucid.windows import Window, spanning
 
 
 def side_sums(
@@ -47,12 +45,10 @@ def side_sums(
         sides.append(f"({within(window)} AND {decision_filter(system, versus)})")
     elif baseline:
         sides.append(f"({within(baseline)} AND {decision_filter(system, where)})")
-    both = window if baseline is None else Window(
-        min(window.start, baseline.start), max(window.end, baseline.end)
-    )  # fmt: skip
+    both = window if baseline is None else spanning((window, baseline))
     sided = " UNION ALL ".join(
         f"SELECT {side} AS side, decision_id, model_id, chosen, "
-        f"epoch_us(decided_at) // {_DAY_US} AS day"
+        f"{DAY_SQL} AS day"
         + "".join(f", CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{i}"
                   for i, name in enumerate(by))
         + f" FROM decisions WHERE {condition}" for side, condition in enumerate(sides)

@@ -74,13 +74,14 @@ def encode(coding: Coding, rows: Floats) -> Codes:
     codes = np.empty((rows.shape[1], len(rows)), dtype=np.uint16)
     for feature, edge in enumerate(coding.edges):
         column = rows[:, feature]
-        found = np.searchsorted(edge, column).astype(np.uint16)
         if coding.is_category[feature]:
             with np.errstate(invalid="ignore"):
                 whole = np.trunc(column)
             found = np.searchsorted(edge, whole).astype(np.uint16)
             is_known = edge[np.minimum(found, len(edge) - 1)] == whole
             found[~is_known] = len(edge)
+        else:
+            found = np.searchsorted(edge, column).astype(np.uint16)
         found[np.isnan(column)] = MISSING
         codes[feature] = found
     return codes

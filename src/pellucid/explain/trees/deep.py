@@ -13,7 +13,7 @@ _PAIRS = 2_000_000
 
 
 def deep_values(rows: NDArray[np.int64], reference: NDArray[np.int64], weights: Floats,
-                players: int) -> tuple[Floats, float]:  # fmt: skip
+                players: int) -> Floats:  # fmt: skip
     """Return what a leaf of value 1 gives each player of each row.
 
     Parameters
@@ -26,8 +26,7 @@ def deep_values(rows: NDArray[np.int64], reference: NDArray[np.int64], weights: 
 
     Returns
     -------
-    array of float64, shape (n, players); float
-        The values, and the share of reference rows that reach the leaf.
+    array of float64, shape (n, players)
 
     Notes
     -----
@@ -37,7 +36,6 @@ def deep_values(rows: NDArray[np.int64], reference: NDArray[np.int64], weights: 
     found, back = np.unique(rows, return_inverse=True)
     others, place = np.unique(reference, return_inverse=True)
     share = np.bincount(place, weights=weights) / weights.sum()
-    reaching = float(share[others == every].sum())
     # A pattern that meets nothing but what all reference rows miss gives nothing.
     scale = np.array([[
         factorial(p) * factorial(q) / factorial(p + q + 1) for q in range(players + 1)
@@ -57,10 +55,10 @@ def deep_values(rows: NDArray[np.int64], reference: NDArray[np.int64], weights: 
             part = np.where(only_row & bit[player], gain, 0.0)
             part -= np.where(only_reference & bit[player], loss, 0.0)
             values[start : start + step, player] = np.bincount(one, part, minlength=len(own))
-    return values[back], reaching
+    return values[back]
 
 
-def deep_path_values(rows: NDArray[np.int64], ratios: Floats) -> tuple[Floats, float]:
+def deep_path_values(rows: NDArray[np.int64], ratios: Floats) -> Floats:
     """Return the path-dependent values of a leaf of value 1.
 
     Parameters
@@ -72,8 +70,7 @@ def deep_path_values(rows: NDArray[np.int64], ratios: Floats) -> tuple[Floats, f
 
     Returns
     -------
-    array of float64, shape (n, players); float
-        The values, and the product of the ratios.
+    array of float64, shape (n, players)
 
     References
     ----------
@@ -99,4 +96,4 @@ def deep_path_values(rows: NDArray[np.int64], ratios: Floats) -> tuple[Floats, f
             grown[:, 1:] += coefficients[:, :-1] * meets[:, other : other + 1]
             coefficients = grown
         values[:, player] = (meets[:, player] - ratios[player]) * (coefficients @ weight)
-    return values[back], float(np.prod(ratios))
+    return values[back]

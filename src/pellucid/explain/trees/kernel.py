@@ -193,10 +193,10 @@ def _from_pairs(prepared: Prepared, codes: Codes) -> Floats:
 def _add_deep(ensemble: Ensemble, leaf: DeepLeaf, patterns: TreePatterns, values: Floats) -> None:
     own = _at_leaf(patterns, leaf.group, leaf.place)
     if leaf.reference is None:
-        part, _ = deep_path_values(own, np.array(leaf.group.ratios[leaf.place]))
+        part = deep_path_values(own, np.array(leaf.group.ratios[leaf.place]))
     else:
         players = len(leaf.group.players)
-        part, _ = deep_values(own, leaf.reference, leaf.weights, players)
+        part = deep_values(own, leaf.reference, leaf.weights, players)
     value = value_of(ensemble, leaf.group, leaf.group.sides[leaf.place])
     for player, column in zip(leaf.group.players, part.T, strict=True):
         values[player] += value * column
