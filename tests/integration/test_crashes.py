@@ -64,7 +64,6 @@ def stored(lake: Path) -> pa.Table:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_killed_at_random_moments_and_run_again_stores_every_row_once(files) -> None:
     data, spec, root = files
     sizes = [chunk.num_rows for chunk in open_source(data, batch_id=None).chunks()]

@@ -81,7 +81,6 @@ def kill_and_read(process: subprocess.Popen, number: int) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_killed_fifty_times_under_load_what_was_acknowledged_is_stored_once(root: Path) -> None:
     draw = random.Random(3)
     acknowledged: set[str] = set()
