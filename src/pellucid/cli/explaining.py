@@ -6,7 +6,17 @@ import argparse
 import json
 import sys
 
-from pellucid.cli.options import Commands, add_command, add_lake, add_output, names
+from pellucid.cli.options import (
+    Commands,
+    add_baseline,
+    add_command,
+    add_lake,
+    add_output,
+    add_over,
+    add_where,
+    names,
+    write,
+)
 
 
 def add_explain(commands: Commands) -> None:
@@ -44,25 +54,25 @@ def add_change(commands: Commands) -> None:
         "2026-10-18..2026-10-25 --by country --where \"arm = 'ml'\" --lake lake/",
     )  # fmt: skip
     parser.add_argument("candidate", metavar="CANDIDATE")
-    _add_over(parser, "7d")
-    _add_baseline(parser, "as long, right before")
+    add_over(parser, "7d")
+    add_baseline(parser, "as long, right before")
     parser.add_argument("--by", default="", metavar="A,B",
                         help="dimensions of the mix; default: the spec's first two")  # fmt: skip
-    _add_where(parser)
+    add_where(parser)
     add_lake(parser)
     add_output(parser)
 
 
 def _change(options: argparse.Namespace) -> int:
     from pellucid.observatory import open_system
-    from pellucid.terminal import change_text
+    from pellucid.terminal.stories import change_text
 
     obs = open_system(options.lake, system=options.system)
     story = obs.why_changed(
         options.candidate, window=options.over, baseline=options.baseline,
         by=names(options.by), where=options.where,
     )  # fmt: skip
-    return _write(options, change_text(story), story.parts)
+    return write(options, change_text(story), story.parts)
 
 
 def add_why(commands: Commands) -> None:
@@ -76,19 +86,19 @@ def add_why(commands: Commands) -> None:
     parser.add_argument("candidate", metavar="CANDIDATE")
     parser.add_argument("--not", dest="not_", required=True, metavar="CANDIDATE",
                         help="the other one")  # fmt: skip
-    _add_over(parser, "30d")
-    _add_where(parser)
+    add_over(parser, "30d")
+    add_where(parser)
     add_lake(parser)
     add_output(parser)
 
 
 def _why(options: argparse.Namespace) -> int:
     from pellucid.observatory import open_system
-    from pellucid.terminal import contrast_text
+    from pellucid.terminal.stories import contrast_text
 
     obs = open_system(options.lake, system=options.system)
     answer = obs.why(options.candidate, not_=options.not_, where=options.where, over=options.over)
-    return _write(options, contrast_text(answer), answer.parts)
+    return write(options, contrast_text(answer), answer.parts)
 
 
 def add_group(commands: Commands) -> None:
@@ -100,27 +110,27 @@ def add_group(commands: Commands) -> None:
         "  pellucid group --where \"country = 'BR'\" --versus \"country <> 'BR'\" --lake lake/\n"
         "  pellucid group --by country --of cedar-direct --lake lake/",
     )  # fmt: skip
-    _add_where(parser)
+    add_where(parser)
     parser.add_argument("--versus", default="", metavar="SQL", help="another group to compare with")
-    _add_baseline(parser, "none: no comparison")
+    add_baseline(parser, "none: no comparison")
     parser.add_argument("--by", default="", metavar="A,B", help="dimensions to break down by")
     parser.add_argument("--of", metavar="CANDIDATE",
                         help="whose scores; default: of what was picked")  # fmt: skip
-    _add_over(parser, "30d")
+    add_over(parser, "30d")
     add_lake(parser)
     add_output(parser)
 
 
 def _group(options: argparse.Namespace) -> int:
     from pellucid.observatory import open_system
-    from pellucid.terminal import group_text
+    from pellucid.terminal.stories import group_text
 
     obs = open_system(options.lake, system=options.system)
     story = obs.explain_group(
         options.where, versus=options.versus, by=names(options.by), candidate=options.of,
         over=options.over, baseline=options.baseline,
     )  # fmt: skip
-    return _write(options, group_text(story), story.parts)
+    return write(options, group_text(story), story.parts)
 
 
 def add_attribute(commands: Commands) -> None:
@@ -130,7 +140,7 @@ def add_attribute(commands: Commands) -> None:
         "Explain logged candidates and store it, for `why` and `group`; what is stored is kept.",
         "  pellucid attribute --over 30d --lake lake/",
     )  # fmt: skip
-    _add_over(parser, "30d")
+    add_over(parser, "30d")
     parser.add_argument("--most", type=int, default=20_000, metavar="N",
                         help="decisions for each model version, about; default 20000")  # fmt: skip
     add_lake(parser)
@@ -145,26 +155,3 @@ def _attribute(options: argparse.Namespace) -> int:
         f"{receipt.stored:,} candidates explained, {receipt.duplicates:,} were already\n"
     )
     return 0
-
-
-def _write(options: argparse.Namespace, text: str, rows: object) -> int:
-    from pellucid.terminal import write_story
-
-    write_story(text, rows, style=options.style, output=options.output)
-    return 0
-
-
-def _add_over(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("--over", default=default, metavar="WINDOW",
-                        help="7d up to the latest decision, or 2026-10-01..2026-11-01 "
-                        f"(end exclusive, UTC); default {default}")  # fmt: skip
-
-
-def _add_baseline(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("--baseline", default="", metavar="WINDOW",
-                        help="what to compare with, 2026-09-01..2026-10-01; default "
-                        f"{default}")  # fmt: skip
-
-
-def _add_where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--where", default="", metavar="SQL", help="condition on the decisions")

@@ -62,3 +62,30 @@ def _instant(text: str) -> object:
         return parse_instant(text)
     except SpecError as error:
         raise argparse.ArgumentTypeError("; ".join(error.problems)) from error
+
+
+def add_over(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--over``, with a default."""
+    parser.add_argument("--over", default=default, metavar="WINDOW",
+                        help="7d up to the latest decision, or 2026-10-01..2026-11-01 "
+                        f"(end exclusive, UTC); default {default}")  # fmt: skip
+
+
+def add_baseline(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--baseline``, with a word on its default."""
+    parser.add_argument("--baseline", default="", metavar="WINDOW",
+                        help="what to compare with, 2026-09-01..2026-10-01; default "
+                        f"{default}")  # fmt: skip
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add ``--where``."""
+    parser.add_argument("--where", default="", metavar="SQL", help="condition on the decisions")
+
+
+def write(options: argparse.Namespace, text: str, rows: object) -> int:
+    """Write an explanation as the options say."""
+    from pellucid.terminal import write_story
+
+    write_story(text, rows, style=options.style, output=options.output)
+    return 0

@@ -34,6 +34,10 @@ class Flow:
         ``stage``, ``candidate``, ``decisions``, ``share`` of all decisions in the flow.
     links : pyarrow.Table
         ``stage``, ``next_stage``, ``source``, ``target``, ``decisions``, ``share``, ``is_moved``.
+    results : pyarrow.Table
+        ``candidate``, ``decisions``, ``decided``: those whose outcome is final, ``positive``: those
+        of them that had it, ``pending``. Of the outcome that the model predicts, else of the first
+        that is yes or no; no rows where there is none.
     decisions : int or float
         Decisions in the flow; everywhere here weighted, hence an estimate, where they are a sample.
     outside : int or float
@@ -45,6 +49,7 @@ class Flow:
     stages: tuple[str, ...]
     nodes: pa.Table
     links: pa.Table
+    results: pa.Table
     decisions: float
     outside: float
     n: int
@@ -69,22 +74,28 @@ def policy_flow(
     if not system.layers:
         raise ExplainError(f"system '{system.name}' declares no policy layers; there is no flow")
     picks = tuple(f"pick_{stage}" for stage in system.stages)
+    outcome = _outcome(system)
+    known = f"{outcome}_mature AND {outcome} IS NOT NULL"
+    conditions = ["", *([known, f"{known} AND {outcome} = 1"] if outcome else [])]
     scan = make_scan(
-        system, "decision", [Measure(fold="count")], windows=[window], as_of=as_of,
-        by=(*picks, "chosen"), where=where,
+        system, "decision", [Measure(fold="count", where=where_) for where_ in conditions],
+        windows=[window], as_of=as_of, by=(*picks, "chosen"), where=where,
     )  # fmt: skip
     files = tables(scan)
     if holds_weights(files):
-        weight = Measure(fold="sum", value=SAMPLE_WEIGHT)
-        scan = replace(scan, measures=(*scan.measures, weight), is_weighted=True)
+        weights = [Measure(fold="sum", value=SAMPLE_WEIGHT, where=where_) for where_ in conditions]
+        scan = replace(scan, measures=(*scan.measures, *weights), is_weighted=True)
     cells = engine.run(scan, files)
-    cells = cells.append_column(_MASS, cells.column(f"m{len(scan.measures) - 1}"))
-    known = pc.is_valid(cells.column("chosen"))
+    first = len(scan.measures) - len(conditions)
+    for place, name in enumerate((_MASS, "decided", "positive")[: len(conditions)]):
+        counted = pc.fill_null(cells.column(f"m{first + place}"), 0)
+        cells = cells.append_column(name, counted)
+    is_inside = pc.is_valid(cells.column("chosen"))
     for pick in picks:
-        known = pc.and_(known, pc.is_valid(cells.column(pick)))
-    inside = cells.filter(known)
+        is_inside = pc.and_(is_inside, pc.is_valid(cells.column(pick)))
+    inside = cells.filter(is_inside)
     total = pc.sum(inside.column(_MASS)).as_py() or 0
-    outside = pc.sum(cells.filter(pc.invert(known)).column(_MASS)).as_py() or 0
+    outside = pc.sum(cells.filter(pc.invert(is_inside)).column(_MASS)).as_py() or 0
     if not total:
         raise ExplainError(f"in {window.start:%Y-%m-%d}..{window.end:%Y-%m-%d} no {_PICKED}")
     labels = ["Model", *(layer.label or layer.name for layer in system.layers)]
@@ -93,8 +104,29 @@ def policy_flow(
     if pc.any(pc.not_equal(inside.column(picks[-1]), inside.column("chosen"))).as_py():
         labels, columns = [*labels, "Final"], [*columns, "chosen"]
     return Flow(tuple(labels), _nodes(inside, labels, columns, total),
-                _links(inside, labels, columns, total), total, outside,
+                _links(inside, labels, columns, total), _results(inside), total, outside,
                 pc.sum(inside.column("m0")).as_py())  # fmt: skip
+
+
+def _outcome(system: System) -> str:
+    """Return the outcome that the model predicts, else the first that is yes or no."""
+    known = [outcome for outcome in system.outcomes if outcome.kind == "yes_no"]
+    known.sort(key=lambda outcome: not outcome.is_predicted)
+    return known[0].name if known else ""
+
+
+def _results(cells: pa.Table) -> pa.Table:
+    if "decided" not in cells.column_names:
+        none = {"candidate": pa.string(), _MASS: pa.int64(), "decided": pa.int64(),
+                "positive": pa.int64(), "pending": pa.int64()}  # fmt: skip
+        return pa.schema(list(none.items())).empty_table()
+    sums = [(_MASS, "sum"), ("decided", "sum"), ("positive", "sum")]
+    found = cells.group_by("chosen").aggregate(sums).sort_by([(f"{_MASS}_sum", "descending")])
+    decisions, decided = found.column(f"{_MASS}_sum"), found.column("decided_sum")
+    return pa.table({
+        "candidate": found.column("chosen"), _MASS: decisions, "decided": decided,
+        "positive": found.column("positive_sum"), "pending": pc.subtract(decisions, decided),
+    })  # fmt: skip
 
 
 def _nodes(cells: pa.Table, labels: list[str], columns: list[str], total: float) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
@@ -100,6 +100,29 @@ def day_sums_sql(values: Sequence[str], weight: str) -> list[str]:
         sums.append(f"sum({weight} * {weight} * {value}) AS cross_{place}")
         sums.append(f"sum({weight} * {weight} * {value} * {value}) AS second_{place}")
     return sums
+
+
+def sums_by_day(values: Floats, weight: Floats, day: NDArray[np.int64]) -> DaySums:
+    """Return the sums of columns, shape (n, k), over n weighted rows and their days."""
+    days, place = np.unique(day, return_inverse=True)
+
+    def added(rows: Floats) -> Floats:
+        total = np.zeros((len(days), *rows.shape[1:]))
+        np.add.at(total, place, rows)
+        return total
+
+    own = weight[:, None]
+    return DaySums(
+        days, added(np.ones(len(day))), added(weight), added(weight**2),
+        added(own * values), added(own**2 * values), added(own**2 * values**2),
+    )  # fmt: skip
+
+
+def joined(parts: Sequence[DaySums]) -> DaySums:
+    """Return the sums of days that lie apart as one."""
+    return DaySums(*(
+        np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(DaySums)
+    ))  # fmt: skip
 
 
 def day_sums(rows: pa.Table, count: int) -> DaySums:

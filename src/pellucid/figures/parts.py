@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.explain.change import ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.explain.groups import GroupStory
+from pellucid.explain.traffic import TrafficStory
 from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
@@ -71,6 +72,18 @@ def group_parts(story: GroupStory) -> Figure:
         total = _Part("Mean score", groups[0]["score"], groups[0]["error"])
         parts = _folded(rows, "mean", "error", story.scale)
     return _bars(parts, total, story.scale, story.told)
+
+
+def traffic_parts(story: TrafficStory) -> Figure:
+    """Bars of what makes a share of traffic, or its difference to another group's or period's."""
+    rows, sides = story.parts.to_pylist(), story.sides.to_pylist()
+    if story.is_compared:
+        total = _Part("Difference", sides[0]["share"] - sides[1]["share"], float("nan"))
+        parts = _folded(rows, "difference", "difference_error", "probability")
+    else:
+        total = _Part("Share", sides[0]["share"], sides[0]["error"])
+        parts = _folded(rows, "value", "error", "probability")
+    return _bars(parts, total, "probability", story.told)
 
 
 def _folded(rows: Sequence[dict[str, Any]], value: str, error: str, scale: str) -> list[_Part]:

@@ -14,6 +14,7 @@ from pellucid.explain.replay import (
     Utilities,
     aumann_shapley,
     fidelity,
+    linearised,
     neutralised,
     picks,
     replay_shapley,
@@ -22,12 +23,17 @@ from pellucid.explain.replay import (
 NAMES = ("a", "b", "c", "d")
 
 
-def random_utilities(seed: int, *, count: int = 60, candidates: int = 4, terms: int = 3):
+def random_utilities(
+    seed: int, *, count: int = 60, candidates: int = 4, terms: int = 3, link: str = "identity"
+):
     draw = np.random.default_rng(seed)
     base = draw.normal(size=(count, candidates))
     base[draw.random(base.shape) < 0.2] = -np.inf
     added = draw.normal(size=(terms, count, candidates))
-    return Utilities(NAMES[:candidates], tuple(f"t{n}" for n in range(terms)), base, added)
+    names = tuple(f"t{n}" for n in range(terms))
+    model_terms = seed % (terms + 1) if link == "logistic" else 0
+    added[model_terms:] *= 0.2 if link == "logistic" else 1
+    return Utilities(NAMES[:candidates], names, base, added, model_terms, link)
 
 
 def by_definition(utilities: Utilities, candidate: str) -> np.ndarray:
@@ -48,16 +54,16 @@ def by_definition(utilities: Utilities, candidate: str) -> np.ndarray:
     return values
 
 
-@given(st.integers(0, 10_000))
-def test_replay_shapley_is_shapleys_definition(seed: int) -> None:
-    utilities = random_utilities(seed)
+@given(st.integers(0, 10_000), st.sampled_from(["identity", "logistic"]))
+def test_replay_shapley_is_shapleys_definition(seed: int, link: str) -> None:
+    utilities = random_utilities(seed, link=link)
     split = replay_shapley(utilities, "b")
     assert split.values == pytest.approx(by_definition(utilities, "b"), abs=1e-12)
 
 
-@given(st.integers(0, 10_000), st.booleans())
-def test_both_splits_add_up_to_the_share(seed: int, is_weighted: bool) -> None:  # noqa: FBT001
-    utilities = random_utilities(seed)
+@given(st.integers(0, 10_000), st.booleans(), st.sampled_from(["identity", "logistic"]))
+def test_both_splits_add_up_to_the_share(seed: int, is_weighted: bool, link: str) -> None:  # noqa: FBT001
+    utilities = random_utilities(seed, link=link)
     weights = np.random.default_rng(seed).uniform(1, 5, 60) if is_weighted else None
     share = np.average(picks(utilities) == 0, weights=weights)
     base = np.average(picks(utilities, without=utilities.terms) == 0, weights=weights)
@@ -67,6 +73,45 @@ def test_both_splits_add_up_to_the_share(seed: int, is_weighted: bool) -> None: 
         assert split.share == pytest.approx(share, abs=1e-12)
         assert split.base_share == pytest.approx(base, abs=1e-12)
         assert split.values.sum() == pytest.approx(share - base, abs=1e-10)
+
+
+@given(st.integers(0, 10_000))
+def test_level_candidates_share_the_pick(seed: int) -> None:
+    """What all start from tells nobody apart: an even split among the eligible."""
+    drawn = random_utilities(seed)
+    level = np.where(np.isfinite(drawn.base), 0.7, -np.inf)
+    utilities = Utilities(drawn.candidates, drawn.terms, level, drawn.added)
+    eligible = np.isfinite(level)
+    even = eligible[:, 0] / np.maximum(eligible.sum(axis=1), 1)
+    share = ((picks(utilities) == 0) & eligible.any(axis=1)).mean()
+    tiny = np.random.default_rng(seed).normal(scale=1e-9, size=(200, *level.shape))
+    jittered = np.mean([
+        replay_shapley(Utilities(NAMES, drawn.terms, level + jitter, drawn.added), "a").values
+        for jitter in tiny
+    ], axis=0)  # fmt: skip
+    split = replay_shapley(utilities, "a")
+    assert split.base_share == pytest.approx(even.mean())
+    assert split.share == pytest.approx(share)
+    assert split.values == pytest.approx(jittered, abs=0.03)
+    along = aumann_shapley(utilities, "a")
+    assert along.base_share == pytest.approx(even.mean())
+    assert along.values.sum() == pytest.approx(share - even.mean(), abs=1e-10)
+
+
+@given(st.integers(0, 10_000))
+def test_a_link_is_replayed_and_not_rescaled(seed: int) -> None:
+    """Worked out a decision at a time: scores are added up, linked, and then meet the layers."""
+    utilities = random_utilities(seed, link="logistic")
+    known = utilities.model_terms
+    for row in range(20):
+        score = utilities.base[row] + utilities.added[:known, row].sum(axis=0)
+        utility = 1 / (1 + np.exp(-score)) + utilities.added[known:, row].sum(axis=0)
+        utility[~np.isfinite(utilities.base[row])] = -np.inf
+        expected = utility.argmax() if np.isfinite(utility).any() else -1
+        assert picks(utilities)[row] == expected
+    linear = linearised(utilities)
+    assert linear.link == "identity"
+    assert (picks(linear) == picks(utilities)).all()
 
 
 @given(st.integers(0, 10_000))

@@ -1,0 +1,120 @@
+"""What each layer of the policy does to traffic: whom it moves, and what that costs in outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pellucid.errors import ExplainError
+from pellucid.explain import wording
+from pellucid.explain.contrast import MINIMUM
+from pellucid.explain.filters import decision_filter
+from pellucid.explain.means import joined, sums_by_day
+from pellucid.explain.records import Records
+from pellucid.explain.replay import NOBODY
+from pellucid.explain.spans import day_spans
+from pellucid.explain.telling_traffic import layers_told
+from pellucid.explain.terms import LoggedTerms, only, scored_terms
+from pellucid.explain.whatif import MOST_ROWS
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+Floats = NDArray[np.float64]
+_MEASURES = ("moved", "outcome", "own")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEffects:
+    """What the layers did, each against the stage before it.
+
+    Attributes
+    ----------
+    window : Window
+    where : str
+    n : int
+        Decisions stored, with a pick at every stage and scores of all eligible candidates.
+    decisions : float
+        What they stand for.
+    days : int
+    effects : pyarrow.Table
+        ``layer``, ``label``; ``moved``: the part of the decisions whose pick it changed;
+        ``outcome``: what that changed in the mean probability of what is picked, which is the
+        model's own; ``outcomes``: the same as a number of decisions, won where positive; ``own``:
+        what it changed in the layer's own mean term, such as fees saved. Each with an ``_error``.
+    """
+
+    window: Window
+    where: str
+    n: int
+    decisions: float
+    days: int
+    effects: pa.Table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        if self.n < MINIMUM:
+            return (f"Only {wording.decisions(self.n)} behind it: fewer than {MINIMUM}.",)
+        return ()
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph."""
+        return " ".join([*layers_told(self), *self.notes])
+
+
+def layer_effects(
+    system: System, records: Records, *, window: Window, where: str = ""
+) -> LayerEffects:
+    """Measure what each layer changed, from the logged picks, scores and terms.
+
+    Raises
+    ------
+    ExplainError
+        If the system has no layers, or no decision has its picks and scores logged.
+    SpecError
+        If `where` does not bind.
+    """
+    if not system.layers:
+        raise ExplainError(f"system '{system.name}' declares no policy layers; nothing moves picks")
+    chosen = decision_filter(system, where)
+    sums = []
+    for span in day_spans(records, "candidates", window, most_rows=MOST_ROWS):
+        terms = scored_terms(system, records, span, [chosen])
+        whole = terms.flags[0] & (terms.picks != NOBODY).all(axis=0)
+        if whole.any():
+            own = only(terms, whole)
+            sums.append(sums_by_day(_columns(system, own), own.weight, own.day))
+    if not sums:
+        among = f" where {where}" if where else ""
+        raise ExplainError(
+            f"no decision{among} from {wording.span(window)} has a pick of the model and of every "
+            "layer, and scores of all its eligible candidates"
+        )
+    days = joined(sums)
+    total = float(days.weight.sum())
+    columns: dict[str, object] = {
+        "layer": [layer.name for layer in system.layers],
+        "label": [layer.label or layer.name for layer in system.layers],
+    }
+    for place, name in enumerate(_MEASURES):
+        columns[name] = days.means[place :: len(_MEASURES)]
+        columns[f"{name}_error"] = days.errors[place :: len(_MEASURES)]
+    columns["outcomes"] = days.means[1 :: len(_MEASURES)] * total
+    columns["outcomes_error"] = days.errors[1 :: len(_MEASURES)] * total
+    return LayerEffects(window, where, int(days.n.sum()), total, len(days.day), pa.table(columns))
+
+
+def _columns(system: System, terms: LoggedTerms) -> Floats:
+    every = np.arange(len(terms.weight))
+    columns = []
+    for place, layer in enumerate(system.layers, start=1):
+        before, after = terms.picks[place - 1], terms.picks[place]
+        added = terms.utilities.added[terms.utilities.terms.index(layer.name)]
+        gain = terms.probability[every, after] - terms.probability[every, before]
+        columns += [before != after, np.nan_to_num(gain),
+                    added[every, after] - added[every, before]]  # fmt: skip
+    return np.column_stack(columns).astype(np.float64)

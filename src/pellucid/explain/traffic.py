@@ -1,0 +1,309 @@
+"""Why a candidate has its share of traffic: from an even split to the logged one, term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pellucid.errors import ExplainError
+from pellucid.explain import wording
+from pellucid.explain.contrast import MINIMUM
+from pellucid.explain.filters import check_apart, decision_filter
+from pellucid.explain.means import DaySums, difference_errors, joined, sums_by_day
+from pellucid.explain.players import OTHERS, Players, find_players
+from pellucid.explain.records import Records
+from pellucid.explain.replay import Utilities, picks, replay_moves
+from pellucid.explain.spans import day_spans
+from pellucid.explain.telling_traffic import traffic_told
+from pellucid.explain.terms import UNEXPLAINED, LoggedTerms, explained_terms
+from pellucid.spec.system import System
+from pellucid.windows import Window, spanning
+
+Floats = NDArray[np.float64]
+
+MOST_PLAYERS = 10
+_MOST_ROWS = 400_000
+_NOTHING = 1e-9
+_START, _REST = "Even split among the eligible", "Outside the policy"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStory:
+    """A candidate's share of traffic, in parts; alone or against another group or period.
+
+    Attributes
+    ----------
+    candidate : str
+    window : Window
+    baseline : Window or None
+    where, versus : str
+    sides : pyarrow.Table
+        ``side`` (group, versus), ``n`` stored and explained, ``decisions`` that they stand for,
+        ``days``, ``share`` and its standard ``error``, ``fidelity``: the part of the decisions in
+        which the terms, replayed, pick what was picked.
+    parts : pyarrow.Table
+        ``part``, ``kind`` (start, feature, layer, residual, rest), ``label``, ``value``,
+        ``error``; values add up to the share. Where two are compared also ``versus_value``,
+        ``difference`` and ``difference_error``.
+    without : pyarrow.Table
+        ``part``, ``label``, ``share``, ``change``, and with another side ``versus_share`` and
+        ``versus_change``: the replayed share, and how far it is from that with everything, if the
+        layer were not there, or the feature added to each candidate what it adds on average over
+        all explained decisions.
+    """
+
+    candidate: str
+    window: Window
+    baseline: Window | None
+    where: str
+    versus: str
+    sides: pa.Table
+    parts: pa.Table
+    without: pa.Table
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is another side."""
+        return self.sides.num_rows > 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        found = []
+        for row in self.sides.to_pylist():
+            named = "" if row["side"] == "group" else " of the group compared with"
+            if row["n"] < MINIMUM:
+                found.append(f"Only {wording.decisions(row['n'])}{named}: fewer than {MINIMUM}.")
+            if row["fidelity"] < 0.95:
+                found.append(
+                    f"Replayed, the logged terms pick what was picked in only "
+                    f"{wording.percent(row['fidelity'])} of the decisions{named}: something moved "
+                    "picks that is not logged as a term."
+                )
+        return tuple(found)
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph."""
+        return " ".join([*traffic_told(self), *self.notes])
+
+
+def why_traffic(
+    system: System,
+    records: Records,
+    candidate: str,
+    *,
+    window: Window,
+    where: str = "",
+    versus: str = "",
+    baseline: Window | None = None,
+) -> TrafficStory:
+    """Split a candidate's share of the explained decisions into features, layers and the rest.
+
+    Attributions of every eligible candidate must be stored; the control arm, which no terms
+    decided, is left out.
+
+    Parameters
+    ----------
+    where : str
+        The group; every decision where empty.
+    versus : str
+        Another group, in the same window.
+    baseline : Window, optional
+        Another period, of the same group.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such candidate in the window.
+    ExplainError
+        If a side has no explained decision, or both `versus` and `baseline` are given.
+    SpecError
+        If a condition does not bind.
+
+    References
+    ----------
+    Shapley values of the replayed argmax, as in `replay.replay_moves`.
+    """
+    if versus and baseline:
+        raise ExplainError("compares with another group or another period, not both at once")
+    windows = [window, *([baseline] if baseline else [])]
+    if baseline:
+        check_apart(window, baseline)
+    conditions = [decision_filter(system, where), *([decision_filter(system, versus)] if versus
+                                                    else [])]  # fmt: skip
+    both = spanning(windows)
+    players = find_players(system, records, both, most=MOST_PLAYERS)
+    # A side is a window and a condition.
+    sides = [(0, 0), *([(0, 1)] if versus else [(1, 0)] if baseline else [])]
+
+    def loaded() -> Iterator[tuple[int, LoggedTerms]]:
+        for place, own in enumerate(windows):
+            for span in day_spans(records, "attributions", own, most_rows=_MOST_ROWS):
+                terms = explained_terms(system, records, span, conditions, players.groups)
+                if len(terms.weight) and candidate in terms.utilities.candidates:
+                    yield place, terms
+
+    neutral = _mean_terms(loaded())
+    found: list[list[DaySums]] = [[] for _ in sides]
+    for place, terms in loaded():
+        values = _values(system, terms, candidate, players, neutral)
+        for side, (of_window, condition) in enumerate(sides):
+            own = terms.flags[condition]
+            if place == of_window and own.any():
+                found[side].append(sums_by_day(values[own], terms.weight[own], terms.day[own]))
+    for side, sums in enumerate(found):
+        if not sums:
+            over, among = windows[sides[side][0]], (where, versus)[sides[side][1]]
+            records.check_candidate(candidate, over)
+            raise _nothing(over, among)
+    sums = [joined(parts) for parts in found]
+    labels = _labels(system, players)
+    tables = _tables(sums, labels, is_same_window=baseline is None)
+    return TrafficStory(candidate, window, baseline, where, versus, *tables)
+
+
+def _labels(system: System, players: Players) -> list[tuple[str, str, str]]:
+    """Return part, kind and label of each value that adds up to the share, in their order."""
+    features = {feature.name: feature.label or feature.name for feature in system.features}
+    layers = {layer.name: layer.label or layer.name for layer in system.layers}
+    return [
+        ("start", "start", _START),
+        *((name, "feature", features.get(name, name.capitalize())) for name in players.groups),
+        (UNEXPLAINED, "residual", "Not explained"),
+        *((name, "layer", layers[name]) for name in (*players.layers, *players.movers)),
+        ("rest", "rest", _REST),
+    ]
+
+
+def _terms_of(utilities: Utilities, players: Players) -> Utilities:
+    names = (*players.groups, UNEXPLAINED, *players.layers)
+    order = [utilities.terms.index(name) for name in names]
+    return replace(utilities, terms=names, added=utilities.added[order])
+
+
+def _mean_terms(loaded: Iterator[tuple[int, LoggedTerms]]) -> Mapping[tuple[str, str], float]:
+    """Return what each term adds to each candidate where it is eligible, on average."""
+    total: dict[tuple[str, str], float] = {}
+    weight: dict[str, float] = {}
+    for _, terms in loaded:
+        utilities = terms.utilities
+        own = terms.weight[:, None] * np.isfinite(utilities.base)
+        for place, name in enumerate(utilities.candidates):
+            weight[name] = weight.get(name, 0.0) + float(own[:, place].sum())
+            for term, added in zip(utilities.terms, utilities.added, strict=True):
+                key = (term, name)
+                total[key] = total.get(key, 0.0) + float(own[:, place] @ added[:, place])
+    return {(term, name): value / weight[name] for (term, name), value in total.items()
+            if weight[name] > 0}  # fmt: skip
+
+
+def _values(
+    system: System, terms: LoggedTerms, candidate: str, players: Players,
+    neutral: Mapping[tuple[str, str], float],
+) -> Floats:  # fmt: skip
+    """Return the columns that are averaged, a row for each decision.
+
+    First whether it was picked and whether replaying picks as was picked, then the parts in the
+    order of `_labels`, then the replayed share, and that without each term.
+    """
+    utilities = _terms_of(terms.utilities, players)
+    place = utilities.candidates.index(candidate)
+    moves = replay_moves(utilities, candidate)
+    is_chosen = (terms.picks[-1] == place).astype(np.float64)
+    stages = list(system.stages)
+    shifts = [
+        (terms.picks[stages.index(name)] == place).astype(np.float64)
+        - (terms.picks[stages.index(name) - 1] == place)
+        for name in players.movers
+    ]
+    rest = is_chosen - moves.after - sum(shifts, np.zeros(len(is_chosen)))
+    finite = np.isfinite(utilities.base)
+    without = []
+    for term, name in enumerate(utilities.terms):
+        is_layer = term >= utilities.model_terms
+        level = np.array([
+            0.0 if is_layer else neutral.get((name, other), 0.0) for other in utilities.candidates
+        ])  # fmt: skip
+        added = utilities.added.copy()
+        added[term] = np.where(finite, level, 0.0)
+        level_picks = picks(replace(utilities, added=added))
+        without.append((level_picks == place).astype(np.float64))
+    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
+    return np.column_stack([
+        is_chosen, is_same, moves.before, moves.values, *shifts, rest,
+        picks(utilities) == place, *without,
+    ])  # fmt: skip
+
+
+def _tables(
+    sums: Sequence[DaySums], labels: Sequence[tuple[str, str, str]], *, is_same_window: bool
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    means, errors = [own.means for own in sums], [own.errors for own in sums]
+    sides = pa.table({
+        "side": ["group", "versus"][: len(sums)], "n": [int(own.n.sum()) for own in sums],
+        "decisions": [float(own.weight.sum()) for own in sums],
+        "days": [len(own.day) for own in sums], "share": [float(own[0]) for own in means],
+        "error": [float(own[0]) for own in errors],
+        "fidelity": [float(own[1]) for own in means],
+    })  # fmt: skip
+    whole = slice(2, 2 + len(labels))
+    columns = {"value": means[0][whole], "error": errors[0][whole]}
+    if len(sums) > 1:
+        columns |= {
+            "versus_value": means[1][whole],
+            "difference": means[0][whole] - means[1][whole],
+            "difference_error": difference_errors(
+                sums[0], sums[1], is_same_window=is_same_window
+            )[whole],
+        }  # fmt: skip
+    order = _order(labels, columns)
+    parts = _table([labels[place] for place in order],
+                   {name: own[order] for name, own in columns.items()})  # fmt: skip
+    terms = [label for label in labels if label[1] in ("feature", "residual", "layer")]
+    replayed = whole.stop
+    count = len(means[0]) - replayed - 1
+    columns = {}
+    for prefix, own in zip(("", "versus_"), means, strict=False):
+        columns[f"{prefix}share"] = own[replayed + 1 :]
+        columns[f"{prefix}change"] = own[replayed + 1 :] - own[replayed]
+    shown = [place for place, label in enumerate(terms[:count]) if label[1] != "residual"]
+    shown.sort(key=lambda place: -abs(columns["change"][place]))
+    without = _table([terms[place] for place in shown],
+                     {name: own[shown] for name, own in columns.items()})  # fmt: skip
+    return sides, parts, without.drop_columns(["kind"])
+
+
+def _order(labels: Sequence[tuple[str, str, str]], columns: Mapping[str, Floats]) -> list[int]:
+    """Return the start, features by size with the others last, then the policy in its order."""
+    size = np.abs(columns.get("difference", columns["value"]))
+    features = [place for place, label in enumerate(labels) if label[1] == "feature"]
+    features.sort(key=lambda place: (labels[place][0] == OTHERS, -size[place]))
+    idle = {"residual", "rest"}
+    after = [
+        place for place, label in enumerate(labels)
+        if label[1] not in ("start", "feature")
+        and not (label[1] in idle and all(abs(own[place]) < _NOTHING for own in columns.values()))
+    ]  # fmt: skip
+    return [0, *features, *after]
+
+
+def _table(labels: Sequence[tuple[str, str, str]], columns: Mapping[str, Floats]) -> pa.Table:
+    named = {
+        name: pa.array([label[place] for label in labels], pa.string())
+        for place, name in enumerate(("part", "kind", "label"))
+    }
+    return pa.table(named | dict(columns))
+
+
+def _nothing(window: Window, where: str) -> ExplainError:
+    among = f" where {where}" if where else ""
+    return ExplainError(
+        f"no decision{among} from {wording.span(window)} has attributions of all its eligible "
+        "candidates; explain them first with obs.attribute(over=...), or `pellucid attribute`, or "
+        "widen the group"
+    )

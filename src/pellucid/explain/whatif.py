@@ -1,0 +1,280 @@
+"""What another policy would have done with the logged decisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain import wording
+from pellucid.explain.filters import decision_filter
+from pellucid.explain.means import clustered
+from pellucid.explain.policy import PolicyChange, capped_picks, changed_utilities, check_changes
+from pellucid.explain.records import Records, within
+from pellucid.explain.replay import NOBODY, picks
+from pellucid.explain.spans import day_spans
+from pellucid.explain.telling_traffic import what_if_told
+from pellucid.explain.terms import LoggedTerms, only, scored_terms
+from pellucid.spec.system import System
+from pellucid.windows import Window
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MOST_ROWS = 2_000_000
+NOBODY_NAME = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """Logged decisions under a changed policy.
+
+    Attributes
+    ----------
+    changes : tuple of PolicyChange
+    window : Window
+    where : str
+    n : int
+        Decisions stored, of which every eligible candidate has a score.
+    decisions : float
+        What they stand for.
+    days : int
+    fidelity : float
+        Part of them in which the logged scores and terms, replayed, pick what was picked. The
+        others were moved by what is not logged as a term, and are taken to go on as they went.
+    moved : float
+        Part of the decisions that would go elsewhere.
+    shares : pyarrow.Table
+        ``candidate``, ``share_before``, ``share_after``, ``change``, ``error``; largest change
+        first, ``nobody`` where none is left to pick.
+    moves : pyarrow.Table
+        ``source``, ``target``, ``decisions``, ``share``; most first.
+    means : pyarrow.Table
+        ``name``, ``kind`` (outcome, layer), ``label``, ``before``, ``after``, ``change``,
+        ``error``: the mean probability that the model gives to what is picked, and the mean of
+        what each layer adds to it, over the decisions in which they are known of both picks.
+    """
+
+    changes: tuple[PolicyChange, ...]
+    window: Window
+    where: str
+    n: int
+    decisions: float
+    days: int
+    fidelity: float
+    moved: float
+    shares: pa.Table
+    moves: pa.Table
+    means: pa.Table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        found = ["It is not told how customers, rivals or the model would answer to the change."]
+        if self.fidelity < 1 - 1e-9:
+            found.insert(0, (
+                f"{wording.percent(1 - self.fidelity)} of the decisions were moved by what is not "
+                "logged as a term, and are taken to go on as they went."
+            ))  # fmt: skip
+        if self.days < 2:
+            found.insert(0, "All on one day, so no margin of error can be given.")
+        return tuple(found)
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph."""
+        return " ".join([*what_if_told(self), *self.notes])
+
+
+def what_if(
+    system: System,
+    records: Records,
+    changes: Sequence[PolicyChange],
+    *,
+    window: Window,
+    where: str = "",
+) -> WhatIf:
+    """Replay the logged decisions of a window under a changed policy.
+
+    Scores and terms are as logged: no model is needed. Decisions of the control arm, and those in
+    which an eligible candidate has no score, are left out.
+
+    Parameters
+    ----------
+    where : str
+        Decisions to look at, all where empty; the others are left out, also of caps.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such layer, or no such candidate in the window.
+    ExplainError
+        If nothing is changed or a number is out of range, or no decision can be replayed.
+    SpecError
+        If `where` does not bind.
+    """
+    check_changes(system, changes)
+    chosen = decision_filter(system, where)
+    names = _candidates(records, window)
+    for change in changes:
+        name = getattr(change, "candidate", "")
+        if name and name not in names:
+            raise UnknownNameError(kind="candidate", name=name, known=names)
+    counted = []
+    for span in day_spans(records, "candidates", window, most_rows=MOST_ROWS):
+        terms = scored_terms(system, records, span, [chosen])
+        if terms.flags[0].any():
+            counted.append(_count(system, only(terms, terms.flags[0]), changes, names))
+    if not counted:
+        among = f" where {where}" if where else ""
+        raise ExplainError(
+            f"no decision{among} from {wording.span(window)} has scores of all its eligible "
+            "candidates, so none can be replayed; log raw_score and probability of candidates"
+        )
+    days = _Days(*(
+        np.concatenate([getattr(part, field.name) for part in counted]) for field in fields(_Days)
+    ))  # fmt: skip
+    total = float(days.weight.sum())
+    labels = [("outcome", "outcome", "Expected outcome"), *(
+        (layer.name, "layer", layer.label or layer.name) for layer in system.layers
+    )]  # fmt: skip
+    return WhatIf(
+        tuple(changes), window, where, int(days.n.sum()), total, len(days.n),
+        float(days.replayed.sum()) / total, float(days.moves.sum()) / total,
+        _shares(days, [*names, NOBODY_NAME]), _moves(days, [*names, NOBODY_NAME]),
+        _means(days, labels),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """Weighted sums by day: of d days, c candidates (nobody last) and k means.
+
+    Attributes
+    ----------
+    n, weight, replayed : array of float64, shape (d,)
+    before, after : array of float64, shape (d, c)
+    moves : array of float64, shape (d, c, c)
+        From the first to the second, where they differ.
+    known, old, new : array of float64, shape (d, k)
+    """
+
+    n: Floats
+    weight: Floats
+    replayed: Floats
+    before: Floats
+    after: Floats
+    moves: Floats
+    known: Floats
+    old: Floats
+    new: Floats
+
+
+def _candidates(records: Records, window: Window) -> list[str]:
+    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)} ORDER BY 1"
+    found = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
+    return [str(name) for name in found]
+
+
+def _count(
+    system: System, terms: LoggedTerms, changes: Sequence[PolicyChange], names: Sequence[str]
+) -> _Days:
+    before = terms.picks[-1]
+    is_replayed = picks(terms.utilities) == before
+    changed = changed_utilities(terms.utilities, changes)
+    after = capped_picks(changed, changes, terms.day, terms.weight)
+    after = np.where(is_replayed, after, before)
+    days, day = np.unique(terms.day, return_inverse=True)
+    place = {name: number for number, name in enumerate(names)}
+    # Nobody is the last place of all, here as in the sums.
+    whole = np.array([*(place[name] for name in terms.utilities.candidates), len(names)])
+    size, count = len(names) + 1, len(days)
+    old, new = whole[before], whole[after]
+    weight, moved = terms.weight, before != after
+    pairs = _pairs(system, terms, before, after, changed.added)
+    known = (before != NOBODY) & (after != NOBODY)
+    sums = []
+    for first, second in pairs:
+        own = weight * (known & np.isfinite(first) & np.isfinite(second))
+        sums.append([_sums(day, own * np.where(own > 0, value, 0.0), count)
+                     for value in (np.ones(len(own)), first, second)])  # fmt: skip
+    means = np.array(sums).transpose(1, 2, 0)
+    return _Days(
+        _sums(day, np.ones(len(day)), count), _sums(day, weight, count),
+        _sums(day, weight * is_replayed, count),
+        _sums(day * size + old, weight, count, size), _sums(day * size + new, weight, count, size),
+        _sums((day * size + old) * size + new, weight * moved, count, size, size),
+        means[0], means[1], means[2],
+    )  # fmt: skip
+
+
+def _sums(place: Ints, values: Floats, *shape: int) -> Floats:
+    """Return sums by place in an array of a shape."""
+    return np.bincount(place, values, math.prod(shape)).astype(np.float64).reshape(shape)
+
+
+def _pairs(
+    system: System, terms: LoggedTerms, before: Ints, after: Ints, changed: Floats
+) -> list[tuple[Floats, Floats]]:
+    """Return, before and after, the probability of what is picked and what layers add to it."""
+    every, utilities = np.arange(len(before)), terms.utilities
+    places = [utilities.terms.index(layer.name) for layer in system.layers]
+    return [
+        (terms.probability[every, before], terms.probability[every, after]),
+        *((utilities.added[place, every, before], changed[place, every, after])
+          for place in places),
+    ]  # fmt: skip
+
+
+def _shares(days: _Days, names: Sequence[str]) -> pa.Table:
+    before, after = days.before.sum(axis=0), days.after.sum(axis=0)
+    total = days.weight.sum()
+    change = (after - before) / total
+    errors = _errors(days.after - days.before, change, days.weight)
+    order = [place for place in np.argsort(-np.abs(change), kind="stable").tolist()
+             if before[place] or after[place]]  # fmt: skip
+    return pa.table({
+        "candidate": pa.array([names[place] for place in order], pa.string()),
+        "share_before": before[order] / total, "share_after": after[order] / total,
+        "change": change[order], "error": errors[order],
+    })  # fmt: skip
+
+
+def _moves(days: _Days, names: Sequence[str]) -> pa.Table:
+    moves = days.moves.sum(axis=0)
+    sources, targets = np.nonzero(moves)
+    amounts = moves[sources, targets]
+    order = np.argsort(-amounts, kind="stable")
+    return pa.table({
+        "source": pa.array([names[place] for place in sources[order]], pa.string()),
+        "target": pa.array([names[place] for place in targets[order]], pa.string()),
+        "decisions": amounts[order], "share": amounts[order] / days.weight.sum(),
+    })  # fmt: skip
+
+
+def _means(days: _Days, labels: Sequence[tuple[str, str, str]]) -> pa.Table:
+    known, old, new = (part.sum(axis=0) for part in (days.known, days.old, days.new))
+    shown = np.flatnonzero(known > 0).tolist()
+    change = (new - old)[shown] / known[shown]
+    errors = _errors((days.new - days.old)[:, shown], change, days.known[:, shown])
+    named = {
+        key: pa.array([labels[place][column] for place in shown], pa.string())
+        for column, key in enumerate(("name", "kind", "label"))
+    }
+    return pa.table(named | {
+        "before": old[shown] / known[shown], "after": new[shown] / known[shown],
+        "change": change, "error": errors,
+    })  # fmt: skip
+
+
+def _errors(sums: Floats, means: Floats, weight: Floats) -> Floats:
+    """Return day-clustered errors of weighted means, shape (k,); NaN where there is one day."""
+    if len(sums) < 2:
+        return np.full(sums.shape[1], np.nan)
+    own = weight if weight.ndim > 1 else weight[:, None]
+    return clustered([(sums - means * own) / own.sum(axis=0)])

@@ -1,0 +1,174 @@
+"""What is explained: one decision, any group, any two candidates, any change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pellucid.engine.sql import instant
+from pellucid.explain.change import ChangeStory, share_change
+from pellucid.explain.contrast import Contrast, why
+from pellucid.explain.decision import explain_decision
+from pellucid.explain.flow import Flow, policy_flow
+from pellucid.explain.groups import GroupStory, explain_group
+from pellucid.explain.job import attribute_window
+from pellucid.explain.layers import LayerEffects, layer_effects
+from pellucid.explain.policy import PolicyChange
+from pellucid.explain.story import Story
+from pellucid.explain.traffic import TrafficStory, why_traffic
+from pellucid.explain.whatif import WhatIf, what_if
+from pellucid.observatory.monitoring import Monitoring
+from pellucid.store.writer import Receipt
+from pellucid.windows import Window
+
+
+class Explaining(Monitoring):
+    """Questions that attributions and the policy's picks answer."""
+
+    def flow(
+        self, *, over: str | Window = "30d", where: str = "", as_of: datetime | None = None
+    ) -> Flow:
+        """Return the traffic by stage of the policy; see `pellucid.explain.flow`.
+
+        Raises
+        ------
+        ExplainError
+            If there are no layers, or no picks were logged.
+        """
+        return policy_flow(
+            self.system, self.engine, self.files,
+            window=self.window(over, as_of=as_of), as_of=as_of or self.latest(), where=where,
+        )  # fmt: skip
+
+    def explain(self, decision_id: str) -> Story:
+        """Return one decision, told in order.
+
+        Stored attributions are used; where there are none and the model's file was logged, they
+        are computed now.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such decision.
+        """
+        return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
+
+    def why_changed(
+        self, candidate: str, *, window: str | Window = "7d", baseline: str | Window = "",
+        by: Sequence[str] = (), where: str = "",
+    ) -> ChangeStory:  # fmt: skip
+        """Split the change of a candidate's traffic share; see `explain.change.share_change`.
+
+        Parameters
+        ----------
+        window, baseline : str or Window
+            By default the last 7 days, and as long right before them.
+        by : sequence of str
+            Dimensions of the mix; by default the spec's first two.
+        where : str
+            SQL condition on decisions.
+        """
+        now = self.window(window)
+        before = self.window(baseline) if baseline else now.previous
+        return share_change(self.system, self.records, candidate, window=now, baseline=before,
+                            by=by, where=where)  # fmt: skip
+
+    def why(
+        self, candidate: str, *, not_: str, where: str = "", over: str | Window = "30d"
+    ) -> Contrast:
+        """Split the mean margin of a candidate over another; see `explain.contrast.why`.
+
+        Attributions of both must be stored: `attribute` first.
+        """
+        window = self.window(over)
+        return why(self.system, self.records, candidate, not_, window=window, where=where)
+
+    def explain_group(
+        self, where: str = "", *, by: Sequence[str] = (), versus: str = "",
+        candidate: str | None = None, over: str | Window = "30d", baseline: str | Window = "",
+    ) -> GroupStory:  # fmt: skip
+        """Average stored attributions of a group; see `explain.groups.explain_group`.
+
+        Parameters
+        ----------
+        where, versus : str
+            SQL conditions on decisions: the group, and another to compare it with.
+        by : sequence of str
+            Dimensions to break it down by.
+        candidate : str, optional
+            Whose scores; by default of what was picked.
+        over, baseline : str or Window
+            The period, and another to compare it with.
+        """
+        return explain_group(
+            self.system, self.records, window=self.window(over), where=where, by=by, versus=versus,
+            candidate=candidate, baseline=self.window(baseline) if baseline else None,
+        )  # fmt: skip
+
+    def why_traffic(
+        self, candidate: str, *, where: str = "", versus: str = "", over: str | Window = "30d",
+        baseline: str | Window = "",
+    ) -> TrafficStory:  # fmt: skip
+        """Split a candidate's share of traffic; see `explain.traffic.why_traffic`.
+
+        Attributions must be stored: `attribute` first.
+
+        Parameters
+        ----------
+        where, versus : str
+            SQL conditions on decisions: the group, and another to compare it with.
+        over, baseline : str or Window
+            The period, and another to compare it with.
+        """
+        return why_traffic(
+            self.system, self.records, candidate, window=self.window(over), where=where,
+            versus=versus, baseline=self.window(baseline) if baseline else None,
+        )  # fmt: skip
+
+    def layer_effects(self, *, where: str = "", over: str | Window = "30d") -> LayerEffects:
+        """Measure what each layer moved and what it cost; see `explain.layers.layer_effects`."""
+        return layer_effects(self.system, self.records, window=self.window(over), where=where)
+
+    def what_if(
+        self, *changes: PolicyChange, where: str = "", over: str | Window = "30d"
+    ) -> WhatIf:
+        """Replay logged decisions under a changed policy; see `explain.whatif.what_if`.
+
+        Parameters
+        ----------
+        *changes : PolicyChange
+            Of `explain.policy`: `DropLayer`, `ScaleLayer`, `AddToLayer`, `CapShare`, `Cutoff`.
+        """
+        return what_if(self.system, self.records, changes, window=self.window(over), where=where)
+
+    def latest_decision(self) -> str:
+        """Return the id of the latest decision.
+
+        Raises
+        ------
+        EngineError
+            If nothing is logged yet.
+        """
+        end = self.span()[1]
+        last = Window(end, end + timedelta(microseconds=1))
+        at = f"decided_at >= {instant(end)}"
+        rows = self.records.rows("decisions", where=at, window=last, columns=["decision_id"])
+        return str(rows.column("decision_id")[0].as_py())
+
+    def attribute(self, *, over: str | Window = "30d", most_decisions: int = 20_000) -> Receipt:
+        """Explain logged candidates and store their attributions.
+
+        Whole decisions are picked by a hash of their id, and their weight is stored. What is
+        explained already is left as it is: only decisions before and after it are explained.
+
+        Parameters
+        ----------
+        most_decisions : int, default 20000
+            About how many decisions to explain for each model version; all where there are fewer.
+
+        Raises
+        ------
+        ExplainError
+            If no model file was logged.
+        """
+        return attribute_window(self.records, self.window(over), most_decisions=most_decisions)

@@ -1,0 +1,174 @@
+"""What is measured: metrics over any breakdown, the policy's flow, and the state of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+
+from pellucid.engine.plan import Scan
+from pellucid.engine.sql import reading_span
+from pellucid.errors import SpecError, UnknownNameError
+from pellucid.metrics.catalogue import pick_metrics
+from pellucid.monitor.answer import Answer
+from pellucid.monitor.consistency import contradictions
+from pellucid.monitor.query import Question, answer, planned
+from pellucid.observatory.opened import Opened
+from pellucid.schema.columns import with_declared
+from pellucid.schema.files import TableFiles
+from pellucid.schema.tables import DECISIONS, SAMPLE_WEIGHT, TABLES
+from pellucid.spec.bind import declared_names
+from pellucid.spec.system import Metric, Segment
+from pellucid.store.check import Finding, check_files
+from pellucid.store.reader import snapshot
+from pellucid.windows import Window
+
+_READ = {"decision": ("decisions", "outcomes"), "request": ("decisions", "outcomes"),
+         "candidate": ("candidates", "decisions")}  # fmt: skip
+
+
+class Monitoring(Opened):
+    """Questions that metrics answer."""
+
+    def query(
+        self,
+        *metrics: str | Metric,
+        by: Sequence[str] = (),
+        where: str = "",
+        over: str | Window | Sequence[str | Window] = "30d",
+        grain: str = "",
+        segments: Iterable[str] = (),
+        as_of: datetime | None = None,
+        confidence: float = 0.95,
+    ) -> Answer:
+        """Compute metrics, broken down, with an interval and n on each and exact totals.
+
+        Parameters
+        ----------
+        *metrics : str or Metric
+            Names from `metrics`, or definitions of your own.
+        by : sequence of str
+            Dimensions, for example ``["country", "route"]``.
+        where : str
+            SQL condition, for example ``amount_minor > 5000``.
+        over : str, Window or a sequence of them
+            ``30d`` up to the latest decision, ``2026-10-01..2026-11-01`` (end exclusive), or
+            several windows, answered in the same scan.
+        grain : str
+            ``1h``, ``1d`` or ``1w`` (from Monday), in UTC; empty for the window as a whole.
+        segments : iterable of str
+            Names of segments of the spec, shown beside the whole.
+        as_of : datetime, optional
+            Nothing recorded later is seen; by default the latest record.
+        confidence : float, default 0.95
+            Coverage of the intervals.
+
+        Returns
+        -------
+        Answer
+
+        Raises
+        ------
+        UnknownNameError, SpecError
+            If a name or expression does not bind.
+        EngineError
+            If nothing is logged yet.
+        """
+        question = self.question(
+            *metrics, by=by, where=where, over=over, grain=grain, segments=segments, as_of=as_of,
+            confidence=confidence,
+        )  # fmt: skip
+        return self.ask(question)
+
+    def ask(self, question: Question) -> Answer:
+        """Answer a question."""
+        rows = answer(self.system, question, self.engine, self.files)
+        return Answer(rows, question.by, question.metrics, question.as_of)
+
+    def question(
+        self,
+        *metrics: str | Metric,
+        by: Sequence[str] = (),
+        where: str = "",
+        over: str | Window | Sequence[str | Window] = "30d",
+        grain: str = "",
+        segments: Iterable[str] = (),
+        as_of: datetime | None = None,
+        confidence: float = 0.95,
+    ) -> Question:
+        """Return the question that `query` would answer, as a value."""
+        known = {segment.name: segment for segment in self.system.segments}
+        chosen: list[Segment] = []
+        for name in segments:
+            if name not in known:
+                raise UnknownNameError(kind="segment", name=name, known=known)
+            chosen.append(known[name])
+        overs = [over] if isinstance(over, (str, Window)) else list(over)
+        problems = [] if overs else ["needs a window, such as over='30d'"]
+        if not 0 < confidence < 1:
+            problems.append(f"confidence {confidence} is not between 0 and 1")
+        if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
+            problems.append(f"as_of {as_of!r} is not a datetime with a time zone")
+        if problems:
+            raise SpecError("query", problems)
+        definitions = [
+            item if isinstance(item, Metric) else pick_metrics(self.system, [item])[0]
+            for item in metrics
+        ]
+        return Question(
+            metrics=tuple(definitions),
+            windows=tuple(self.window(item, as_of=as_of) for item in overs),
+            as_of=as_of or self.latest(),
+            by=tuple(by), where=where, grain=grain, segments=tuple(chosen), confidence=confidence,
+        )  # fmt: skip
+
+    def show(self, question: Question) -> str:
+        """Return the queries that would answer a question."""
+        scans = planned(self.system, question, self.files)
+        return "\n\n".join(self.engine.show(scan) for scan, _, _ in scans)
+
+    def check(self) -> list[Finding]:
+        """Verify the store: every file whole, and no record against another.
+
+        Raises
+        ------
+        StoreError
+            If a table cannot be opened.
+        """
+        findings = check_files(self.lake)
+        if any(finding.severity == "error" for finding in findings):
+            return findings
+
+        def query(sql: str, tables: tuple[str, ...]) -> pa.Table:
+            files = {name: snapshot(self.lake, name) for name in tables}
+            return self.records.engine.query(sql, files)
+
+        is_sample = _stores_weights(snapshot(self.lake, DECISIONS.name))
+        for severity, table, count, examples, words in contradictions(
+            query, self.lake.has, is_sample=is_sample
+        ):
+            shown = ", ".join(examples) + (", …" if count > len(examples) else "")
+            findings.append(Finding(severity, table, f"{count:,} {words} ({shown})"))
+        return findings
+
+    def files(self, scan: Scan) -> Mapping[str, TableFiles]:
+        """Return the files that a scan needs, pruned to its days."""
+        found = {}
+        for name in _READ[scan.unit]:
+            if name == "outcomes" and not scan.outcomes:
+                continue
+            start, end = reading_span(scan, name)
+            stored = snapshot(self.lake, name, start=start, end=end)
+            schema = with_declared(TABLES[name], stored.schema, declared_names(self.system))
+            if name == DECISIONS.name and not _stores_weights(stored):
+                # An engine is told of weights only where some are stored.
+                schema = schema.remove(schema.get_field_index(SAMPLE_WEIGHT))
+            found[name] = replace(stored, schema=schema)
+        return found
+
+
+def _stores_weights(decisions: TableFiles) -> bool:
+    # A writer adds the column with the first weight that is not 1.
+    return bool(decisions.files) and SAMPLE_WEIGHT in decisions.schema.names

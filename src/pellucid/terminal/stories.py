@@ -1,0 +1,91 @@
+"""Explanations as text: the paragraph, then the tables that it was made from."""
+
+from __future__ import annotations
+
+from pellucid.explain.change import ChangeStory
+from pellucid.explain.contrast import Contrast
+from pellucid.explain.groups import GroupStory
+from pellucid.figures import numbers
+from pellucid.terminal.tables import amount, half, shown, text_table
+
+_MOST_CELLS = 8
+_MOST_PARTS = 5
+
+
+def change_text(story: ChangeStory) -> str:
+    """Return a change of share as its paragraph, its parts and the cells that carry it."""
+    rows = [[row["part"], numbers.points(row["change"], 2), half(row["error"], "probability")]
+            for row in story.parts.to_pylist()]  # fmt: skip
+    total = numbers.points(story.after - story.before, 2)
+    rows.append(["Change", total, half(story.error, "probability")])
+    heads = ["part", "change", "± 95%"]
+    tables = [story.told, text_table(heads, rows, right=heads[1:])]
+    names = story.cells.column_names
+    by = names[: names.index("decisions_before")]
+    cells = [
+        [*(shown(row[name] or "(missing)") for name in by), numbers.points(row["change"], 2),
+         numbers.rate(row["share_before"]), numbers.rate(row["share_after"]),
+         numbers.count(row["decisions_before"]), numbers.count(row["decisions_after"])]
+        for row in story.cells.slice(0, _MOST_CELLS).to_pylist()
+    ]  # fmt: skip
+    if by:
+        heads = [*by, "part of change", "share before", "after", "decisions before", "after "]
+        tables.append(text_table(heads, cells, right=heads[len(by) :]))
+    return "\n\n".join(tables)
+
+
+def contrast_text(answer: Contrast) -> str:
+    """Return a contrast as its paragraph, its parts, who won and what flipped it."""
+    scale = answer.scale
+    rows = [[row["label"], row["kind"], amount(row["mean"], scale), half(row["error"], scale)]
+            for row in answer.parts.to_pylist()]  # fmt: skip
+    rows.append(["Margin", "", amount(answer.margin, scale), half(answer.error, scale)])
+    unit = "pp" if scale == "probability" else scale.replace("_", "-")
+    heads = ["part", "kind", f"for {answer.candidate} ({unit})", "± 95%"]
+    tables = [answer.told, text_table(heads, rows, right=heads[2:])]
+    wins = [[row["winner"], numbers.count(row["decisions"]), numbers.rate(row["share"])]
+            for row in answer.wins.to_pylist()]  # fmt: skip
+    heads = ["picked", "decisions", "share"]
+    tables.append(text_table(heads, wins, right=heads[1:]))
+    flips = [[row["preferred"], row["winner"], row["layer"], numbers.count(row["decisions"]),
+              numbers.rate(row["share"])] for row in answer.flips.to_pylist()]  # fmt: skip
+    if flips:
+        heads = ["model preferred", "picked", "moved by", "decisions", "share"]
+        tables.append(text_table(heads, flips, right=heads[3:]))
+    if answer.is_rescaled:
+        tables.append(
+            "Parts of the model are rescaled from its raw score to probability, in each decision "
+            "by the ratio of the two differences."
+        )
+    return "\n\n".join(tables)
+
+
+def group_text(story: GroupStory) -> str:
+    """Return a group's mean score as its paragraph, the groups, and the parts of each."""
+    scale, by = story.scale, story.by
+    groups = [
+        [*(shown(row[name] or "(missing)") for name in by), row["side"], numbers.count(row["n"]),
+         numbers.count(row["decisions"]), amount(row["score"], scale), half(row["error"], scale)]
+        for row in story.groups.to_pylist()
+    ]  # fmt: skip
+    heads = [*by, "side", "n", "decisions", "mean score", "± 95%"]
+    tables = [story.told, text_table(heads, groups, right=heads[len(by) + 1 :])]
+    seen: dict[tuple[str, ...], int] = {}
+    rows = []
+    for row in story.parts.to_pylist():
+        key = tuple(shown(row[name] or "(missing)") for name in by)
+        seen[key] = seen.get(key, 0) + 1
+        if by and seen[key] > _MOST_PARTS:
+            continue
+        cells = [amount(row["mean"], scale), half(row["error"], scale),
+                 numbers.number(row["mean_absolute"])]  # fmt: skip
+        if story.is_compared:
+            cells = [amount(row["mean"], scale), amount(row["versus_mean"], scale),
+                     amount(row["difference"], scale),
+                     half(row["difference_error"], scale)]  # fmt: skip
+        rows.append([*key, row["label"], *cells])
+    cells = ["mean", "versus", "difference", "± 95%"] if story.is_compared else [
+        "mean", "± 95%", "mean size"
+    ]  # fmt: skip
+    tables.append(text_table([*by, "part", *cells], rows, right=cells))
+    return "\n\n".join(tables)

@@ -1,0 +1,100 @@
+"""What is told of traffic, as text: splits of a share, effects of layers, other policies."""
+
+from __future__ import annotations
+
+from pellucid.explain.flow import Flow
+from pellucid.explain.layers import LayerEffects
+from pellucid.explain.traffic import TrafficStory
+from pellucid.explain.whatif import WhatIf
+from pellucid.figures import numbers
+from pellucid.terminal.tables import amount, half, text_table
+
+_SHARE = "probability"
+_MOST_MOVES = 8
+
+
+def traffic_text(story: TrafficStory) -> str:
+    """Return a split of traffic as its paragraph, its parts, and what would be without each."""
+    rows = []
+    for row in story.parts.to_pylist():
+        cells = [amount(row["value"], _SHARE), half(row["error"], _SHARE)]
+        if story.is_compared:
+            cells = [amount(row["value"], _SHARE), amount(row["versus_value"], _SHARE),
+                     amount(row["difference"], _SHARE),
+                     half(row["difference_error"], _SHARE)]  # fmt: skip
+        rows.append([row["label"], row["kind"], *cells])
+    sides = story.sides.to_pylist()
+    if story.is_compared:
+        heads = ["part", "kind", "share", "versus", "difference", "± 95%"]
+        rows.append(["Share", "", amount(sides[0]["share"], _SHARE),
+                     amount(sides[1]["share"], _SHARE),
+                     amount(sides[0]["share"] - sides[1]["share"], _SHARE), ""])  # fmt: skip
+    else:
+        heads = ["part", "kind", "share", "± 95%"]
+        rows.append(["Share", "", amount(sides[0]["share"], _SHARE),
+                     half(sides[0]["error"], _SHARE)])  # fmt: skip
+    without = [
+        [row["label"], numbers.rate(row["share"]), amount(row["change"], _SHARE),
+         *([numbers.rate(row["versus_share"])] if story.is_compared else [])]
+        for row in story.without.to_pylist()
+    ]  # fmt: skip
+    last = ["without it", "share", "change", *(["versus"] if story.is_compared else [])]
+    fidelity = ", ".join(numbers.rate(row["fidelity"]) for row in sides)
+    return "\n\n".join([
+        story.told, text_table(heads, rows, right=heads[2:]),
+        text_table(last, without, right=last[1:]),
+        f"Replayed picks agree with the logged ones in {fidelity} of the decisions.",
+    ])  # fmt: skip
+
+
+def what_if_text(answer: WhatIf) -> str:
+    """Return a replay as its paragraph, the shares, the moves and what it costs."""
+    shares = [
+        [row["candidate"], numbers.rate(row["share_before"]), numbers.rate(row["share_after"]),
+         amount(row["change"], _SHARE), half(row["error"], _SHARE)]
+        for row in answer.shares.to_pylist()
+    ]  # fmt: skip
+    heads = ["candidate", "share before", "after", "change", "± 95%"]
+    tables = [answer.told, text_table(heads, shares, right=heads[1:])]
+    moves = [
+        [row["source"], row["target"], numbers.count(row["decisions"]), numbers.rate(row["share"])]
+        for row in answer.moves.slice(0, _MOST_MOVES).to_pylist()
+    ]  # fmt: skip
+    if moves:
+        heads = ["from", "to", "decisions", "share"]
+        tables.append(text_table(heads, moves, right=heads[2:]))
+    means = [
+        [row["label"], numbers.number(row["before"], 4), numbers.number(row["after"], 4),
+         numbers.number(row["change"], 4)]
+        for row in answer.means.to_pylist()
+    ]  # fmt: skip
+    heads = ["mean over picks", "before", "after", "change"]
+    return "\n\n".join([*tables, text_table(heads, means, right=heads[1:])])
+
+
+def flow_text(flow: Flow, effects: LayerEffects) -> str:
+    """Return what layers did as a paragraph, their effects, shares by stage, and results."""
+    rows = [
+        [row["label"], numbers.rate(row["moved"]), half(row["moved_error"], _SHARE),
+         numbers.number(row["outcomes"], 0), numbers.number(row["own"], 4)]
+        for row in effects.effects.to_pylist()
+    ]  # fmt: skip
+    heads = ["layer", "moved", "± 95%", "outcomes won", "own term, mean change"]
+    tables = [effects.told, text_table(heads, rows, right=heads[1:])]
+    shares: dict[str, dict[str, float]] = {}
+    for row in flow.nodes.to_pylist():
+        shares.setdefault(row["candidate"], {})[row["stage"]] = row["share"]
+    last = flow.stages[-1]
+    order = sorted(shares, key=lambda name: -shares[name].get(last, 0.0))
+    results = {row["candidate"]: row for row in flow.results.to_pylist()}
+    heads = ["picked", *flow.stages, *(["outcome rate", "pending"] if results else [])]
+    body = []
+    for name in order:
+        cells = [numbers.rate(shares[name].get(stage, 0.0)) for stage in flow.stages]
+        if results:
+            own = results.get(name, {"decided": 0, "positive": 0, "pending": 0})
+            rate = own["positive"] / own["decided"] if own["decided"] else None
+            cells += [numbers.rate(rate) if rate is not None else numbers.NONE,
+                      numbers.count(own["pending"])]  # fmt: skip
+        body.append([name, *cells])
+    return "\n\n".join([*tables, text_table(heads, body, right=heads[1:])])

@@ -1,0 +1,192 @@
+"""Why a candidate has its share: every decision replayed in plain loops is the oracle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contests import LAYERS, NAMES, START, Rows, contest, contest_rows, mean_and_error
+
+from pellucid.errors import ExplainError, SpecError, UnknownNameError
+from pellucid.explain.players import OTHERS, find_players
+from pellucid.explain.traffic import TrafficStory, why_traffic
+from pellucid.windows import Window
+
+WINDOW = Window(START, START + timedelta(days=4))
+TERMS = ["amount", "bank", "residual", *LAYERS]
+
+
+def ask(obs, candidate: str = "x", window: Window = WINDOW, **options) -> TrafficStory:
+    return why_traffic(obs.system, obs.records, candidate, window=window, **options)
+
+
+def utilities(own: list[dict], scale: str) -> tuple[list[float], list[list[float]]]:
+    """Return base and terms of each candidate."""
+    bases, terms = [], []
+    for row in own:
+        score = row["base_value"] + float(row["a_amount"]) + float(row["a_bank"])
+        reached = 1 / (1 + np.exp(-score)) if scale == "probability" else score
+        is_at = row["probability"] if scale == "probability" else row["raw_score"]
+        bases.append(row["base_value"])
+        terms.append([float(row["a_amount"]), float(row["a_bank"]), is_at - reached,
+                      row["layer_fees"] or 0.0, row["layer_cap"] or 0.0])  # fmt: skip
+    return bases, terms
+
+
+def part_of_pick(bases, terms, names, kept: set[int], scale: str, candidate: str) -> float:
+    values = []
+    for base, own in zip(bases, terms, strict=True):
+        score = base + sum(own[place] for place in (0, 1) if place in kept)
+        score = 1 / (1 + np.exp(-score)) if scale == "probability" else score
+        values.append(score + sum(own[place] for place in (2, 3, 4) if place in kept))
+    best = [name for name, value in zip(names, values, strict=True) if value > max(values) - 1e-6]
+    return (candidate in best) / len(best)
+
+
+def brute(rows: dict[str, Rows], scale: str, candidate: str, chosen=lambda row: True):
+    """Return the parts of the share in each decision, with weights and days."""
+    explained = {(row["decision_id"], row["candidate_id"]): row for row in rows["attributions"]
+                 if row["model_id"] == "m:1"}  # fmt: skip
+    parts, weights, days, shares, same = [], [], [], [], []
+    for decision in rows["decisions"]:
+        own = [row for row in rows["candidates"]
+               if row["decision_id"] == decision["decision_id"] and row["is_eligible"]]  # fmt: skip
+        keys = [(row["decision_id"], row["candidate_id"]) for row in own]
+        if not own or decision["arm"] == "control" or decision["pick_model"] is None:
+            continue
+        if not chosen(decision) or not all(key in explained for key in keys):
+            continue
+        names = [row["candidate_id"] for row in own]
+        bases, terms = utilities(
+            [row | explained[key] for row, key in zip(own, keys, strict=True)], scale
+        )
+        asked = (bases, terms, names)
+        values = np.zeros(len(TERMS))
+        orders = list(permutations(range(len(TERMS))))
+        for order in orders:
+            kept: set[int] = set()
+            for place in order:
+                before = part_of_pick(*asked, kept, scale, candidate)
+                kept = {*kept, place}
+                values[place] += part_of_pick(*asked, kept, scale, candidate) - before
+        start = part_of_pick(*asked, set(), scale, candidate)
+        end = part_of_pick(*asked, set(range(5)), scale, candidate)
+        is_chosen = float(decision["chosen"] == candidate)
+        parts.append([start, *values / len(orders), is_chosen - end])
+        shares.append(is_chosen)
+        winner = max(names, key=lambda name: part_of_pick(*asked, set(range(5)), scale, name))
+        same.append(winner == decision["chosen"])
+        weights.append(explained[keys[0]]["sample_weight"] or 1.0)
+        days.append(decision["decided_at"].date().toordinal())
+    return (np.array(parts), np.array(weights), np.array(days), np.array(shares), np.array(same))
+
+
+@pytest.mark.parametrize("scale", ["probability", "log_odds"])
+def test_it_is_what_replaying_each_decision_gives(tmp_path: Path, scale: str) -> None:
+    rows = contest_rows(3, count=70)
+    parts, weights, days, shares, same = brute(rows, scale, "y", lambda row: row["country"] == "BR")
+    story = ask(contest(tmp_path, rows, scale=scale), "y", where="country = 'BR'")
+    side = story.sides.to_pylist()[0]
+    assert (side["n"], side["days"]) == (len(parts), len(set(days)))
+    assert side["share"] == pytest.approx(np.average(shares, weights=weights))
+    assert side["fidelity"] == pytest.approx(np.average(same, weights=weights))
+    means, errors = mean_and_error(parts, weights, days)
+    found = {row["part"]: row for row in story.parts.to_pylist()}
+    order = ["start", *TERMS, "rest"]
+    assert [found[part]["value"] for part in order] == pytest.approx(list(means), abs=1e-9)
+    assert [found[part]["error"] for part in order] == pytest.approx(list(errors), abs=1e-9)
+    assert sum(row["value"] for row in found.values()) == pytest.approx(side["share"], abs=1e-12)
+
+
+def test_two_sides_differ_by_their_parts_and_swap(tmp_path: Path) -> None:
+    obs = contest(tmp_path, contest_rows(4, count=90))
+    sides = {"where": "country = 'BR'", "versus": "country = 'DE'"}
+    one = ask(obs, **sides)
+    two = ask(obs, where=sides["versus"], versus=sides["where"])
+    alone = ask(obs, where=sides["versus"])
+    values = {row["part"]: row["value"] for row in alone.parts.to_pylist()}
+    for row in one.parts.to_pylist():
+        assert row["difference"] == pytest.approx(row["value"] - row["versus_value"])
+        assert row["versus_value"] == pytest.approx(values.get(row["part"], 0), abs=1e-12)
+    mirrored = {row["part"]: row["difference"] for row in two.parts.to_pylist()}
+    for row in one.parts.to_pylist():
+        assert mirrored[row["part"]] == pytest.approx(-row["difference"], abs=1e-12)
+    total = one.sides.column("share").to_pylist()
+    assert sum(mirrored.values()) == pytest.approx(total[1] - total[0], abs=1e-12)
+
+
+def test_periods_are_compared_too(tmp_path: Path) -> None:
+    obs = contest(tmp_path, contest_rows(5, count=90))
+    first = Window(START, START + timedelta(days=2))
+    last = Window(first.end, WINDOW.end)
+    story = ask(obs, window=last, baseline=first)
+    alone = [ask(obs, window=window).sides.to_pylist()[0]["share"] for window in (last, first)]
+    assert story.sides.column("share").to_pylist() == pytest.approx(alone)
+    assert "to 2026-06-03" in story.told
+    with pytest.raises(ExplainError, match="overlap"):
+        ask(obs, baseline=last)
+    with pytest.raises(ExplainError, match="not both at once"):
+        ask(obs, window=last, baseline=first, versus="country = 'BR'")
+
+
+def test_shares_of_all_candidates_add_up_part_by_part(tmp_path: Path) -> None:
+    obs = contest(tmp_path, contest_rows(6, count=90))
+    stories = [{row["part"]: row["value"] for row in ask(obs, name).parts.to_pylist()}
+               for name in NAMES]  # fmt: skip
+    parts = {part: sum(story.get(part, 0.0) for story in stories) for part in stories[0]}
+    assert parts.pop("start") == pytest.approx(1)
+    assert list(parts.values()) == pytest.approx([0] * len(parts), abs=1e-12)
+
+
+def test_without_a_layer_is_a_replay_without_it(tmp_path: Path) -> None:
+    rows = contest_rows(8, count=80)
+    story = ask(contest(tmp_path, rows))
+    for candidate in rows["candidates"]:
+        candidate["layer_fees"] = 0.0
+    gone = ask(contest(tmp_path / "gone", rows))
+    share = next(row["share"] for row in story.without.to_pylist() if row["part"] == "fees")
+    parts = {row["part"]: row["value"] for row in gone.parts.to_pylist()}
+    # Its picks are still logged, and now of a layer that moves them by other means.
+    logged = parts.get("rest", 0.0) + parts["fees"]
+    assert share == pytest.approx(gone.sides.to_pylist()[0]["share"] - logged)
+
+
+def test_a_layer_that_only_names_picks_is_told_by_its_moves(tmp_path: Path) -> None:
+    rows = contest_rows(9, count=80)
+    for candidate in rows["candidates"]:
+        candidate["layer_cap"] = None
+    story = ask(contest(tmp_path, rows))
+    found = {row["part"]: row["value"] for row in story.parts.to_pylist()}
+    assert "cap" in found
+    assert "cap" not in story.without.column("part").to_pylist()
+    total = story.sides.to_pylist()[0]["share"]
+    assert sum(found.values()) == pytest.approx(total, abs=1e-12)
+
+
+def test_the_least_telling_features_share_a_term(tmp_path: Path) -> None:
+    rows = contest_rows(10)
+    for row in rows["attributions"]:
+        row["a_bank"] = np.float32(row["a_bank"] * 0.01)
+    obs = contest(tmp_path, rows)
+    players = find_players(obs.system, obs.records, WINDOW, most=3)
+    assert players.groups == {OTHERS: ("amount", "bank")}
+    players = find_players(obs.system, obs.records, WINDOW, most=4)
+    assert players.groups == {"amount": ("amount",), "bank": ("bank",)}
+    assert (players.layers, players.movers) == (LAYERS, ())
+
+
+def test_what_cannot_be_answered_says_why(tmp_path: Path) -> None:
+    rows = contest_rows(11)
+    obs = contest(tmp_path, rows)
+    with pytest.raises(UnknownNameError, match="no candidate is called 'w'"):
+        ask(obs, "w")
+    with pytest.raises(ExplainError, match=r"where country = 'FR'.*pellucid attribute"):
+        ask(obs, where="country = 'FR'")
+    with pytest.raises(SpecError, match="contry"):
+        ask(obs, where="contry = 'BR'")
+    few = ask(obs, where="country = 'BR' AND card = 'on'")
+    assert ("fewer than 30" in few.told) == (few.sides.to_pylist()[0]["n"] < 30)
+    assert "pick what was picked in only" in few.told
