@@ -70,8 +70,11 @@ def test_without_metrics_it_lists_them(lake: Path, capsys) -> None:
         (("query", "approval_rate", "--format", "parquet"), "needs a file"),
         (("query", "approval_rate", "--system", "nothing"), "no system 'nothing'"),
         (("explain", "d999"), "no decision is called 'd999'"),
-        (("change", "nrth", "--over", "3d"), "did you mean 'north'"),
-        (("change", "north", "--baseline", "2026-01-01..2026-01-02"), "has no decision"),
+        (("change", "traffic_share", "--of", "nrth", "--over", "3d"), "did you mean 'north'"),
+        (
+            ("change", "traffic_share", "--of", "north", "--baseline", "2026-01-01..2026-01-02"),
+            "has no decision",
+        ),
         (("why", "north", "--not", "north"), "name two candidates"),
         (("why", "north", "--not", "south"), "or `pellucid attribute`"),
         (("group", "--by", "contry"), "did you mean 'country'"),
@@ -134,8 +137,21 @@ def test_explain_as_text_and_json(lake: Path, capsys) -> None:
 
 
 def test_change_as_text_and_json(lake: Path, capsys) -> None:
-    asked = ("change", "north", "--over", "2026-03-06..2026-03-10", "--by", "card", "--lake", lake)
-    known = open_system(lake).why_changed("north", window="2026-03-06..2026-03-10", by=["card"])
+    asked = (
+        "change",
+        "traffic_share",
+        "--of",
+        "north",
+        "--over",
+        "2026-03-06..2026-03-10",
+        "--by",
+        "card",
+        "--lake",
+        lake,
+    )
+    known = open_system(lake).why_changed(
+        "traffic_share", candidate="north", window="2026-03-06..2026-03-10", by=["card"]
+    )
     _, text, _ = run(capsys, *asked)
     assert text.startswith(known.told)
     assert "Population mix" in text

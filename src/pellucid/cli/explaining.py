@@ -48,12 +48,18 @@ def add_change(commands: Commands) -> None:
     """Add ``pellucid change``."""
     parser = add_command(
         commands, "change", _change,
-        "Tell why a candidate's traffic share changed, in parts that add up.",
-        "  pellucid change cedar-direct --lake lake/\n"
-        "  pellucid change cedar-direct --over 2026-10-25..2026-11-01 --baseline "
+        "Tell why a candidate's traffic share, or an outcome's rate, changed: parts that add up.",
+        "  pellucid change traffic_share --of cedar-direct --lake lake/\n"
+        "  pellucid change approval_rate --over 2026-10-25..2026-11-01 --baseline "
         "2026-10-18..2026-10-25 --by country --where \"arm = 'ml'\" --lake lake/",
     )  # fmt: skip
-    parser.add_argument("candidate", metavar="CANDIDATE")
+    parser.add_argument(
+        "metric",
+        metavar="METRIC",
+        help="traffic_share, or the rate of an outcome, such as approval_rate",
+    )
+    parser.add_argument("--of", default="", metavar="CANDIDATE",
+                        help="whose share; of a rate, only what went to it")  # fmt: skip
     add_over(parser, "7d")
     add_baseline(parser, "as long, right before")
     parser.add_argument("--by", default="", metavar="A,B",
@@ -69,7 +75,7 @@ def _change(options: argparse.Namespace) -> int:
 
     obs = open_system(options.lake, system=options.system)
     story = obs.why_changed(
-        options.candidate, window=options.over, baseline=options.baseline,
+        options.metric, candidate=options.of, window=options.over, baseline=options.baseline,
         by=names(options.by), where=options.where,
     )  # fmt: skip
     return write(options, change_text(story), story.parts)

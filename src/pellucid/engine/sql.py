@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import sqlglot
@@ -129,18 +130,32 @@ def _ctes(scan: Scan) -> str:
 def _outcome_cte(scan: Scan, outcome: Outcome, index: int) -> str:
     picked = {"value": outcome.name, "reason": f"{outcome.name}_reason",
               "blame": f"{outcome.name}_blame"}  # fmt: skip
+    columns = [column for column, name in picked.items()
+               if column == "value" or name in scan.columns]  # fmt: skip
+    return f"outcome_{index} AS ({latest_outcomes(outcome, scan.as_of, columns)})"
+
+
+def latest_outcomes(outcome: Outcome, as_of: datetime, columns: Sequence[str]) -> str:
+    """Return the query of each decision's latest observation of an outcome.
+
+    Parameters
+    ----------
+    as_of : datetime
+        Nothing recorded later is seen.
+    columns : sequence of str
+        Of ``value``, ``reason`` and ``blame``.
+    """
     # One whole number orders observations by recorded_at, then outcome_at: the latest one counts.
     order = "CAST(epoch_us(recorded_at) AS HUGEINT) * 9223372036854775807 + epoch_us(outcome_at)"
     # arg_max skips rows whose value is null: the latest observation without a reason has none.
     latest = ", ".join(
         f"{'arg_max' if column == 'value' else 'arg_max_null'}({column}, {order}) AS {column}"
-        for column, name in picked.items()
-        if column == "value" or name in scan.columns
+        for column in columns
     )
     return (
-        f"outcome_{index} AS (SELECT decision_id, {latest} FROM outcomes "
-        f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(scan.as_of)} "
-        "GROUP BY decision_id)"
+        f"SELECT decision_id, {latest} FROM outcomes "
+        f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(as_of)} "
+        "GROUP BY decision_id"
     )
 
 
@@ -248,6 +263,11 @@ def _candidate_facts(scan: Scan) -> str:
     return f"SELECT {', '.join(selected)} FROM candidates AS c{join} WHERE {_window(scan, 'c')}"
 
 
+def outcomes_since(start: datetime) -> datetime:
+    """Return when outcomes of decisions from an instant on may begin: clocks differ."""
+    return start - timedelta(days=1)
+
+
 def reading_span(scan: Scan, table: str) -> tuple[datetime, datetime | None]:
     """Return the span of a table's time column that a scan needs; None for no end.
 
@@ -256,7 +276,7 @@ def reading_span(scan: Scan, table: str) -> tuple[datetime, datetime | None]:
     """
     start, end = scan.span.start, scan.span.end
     if table == "outcomes":
-        return start - timedelta(days=1), None
+        return outcomes_since(start), None
     if scan.unit == "request" and scan.outcomes:
         return start, None
     return start, end

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted, text
 from pellucid.errors import ExplainError
-from pellucid.explain import wording
+from pellucid.explain.change_story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
 from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.explain.shares import ShareChange, StageCounts, split_share
@@ -23,64 +21,7 @@ from pellucid.spec.sources import physical_column
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
 
-_UNKNOWN_SET = "?"
-_MODEL = "Model preference"
-_MIX, _ELIGIBILITY = "Population mix", "Eligibility"
-_PLAIN = {_MIX: "what came in to be decided", _ELIGIBILITY: "how often it was allowed",
-          _MODEL: "how often the model prefers it"}  # fmt: skip
-_PARTS_TOLD = 3
-MINIMUM = 30
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeStory:
-    """A change of a candidate's traffic share, told in parts.
-
-    Attributes
-    ----------
-    candidate : str
-    window, baseline : Window
-    before, after : float
-        Shares.
-    error : float
-        Standard error of the change; NaN where a window has fewer than two days.
-    decisions : tuple of float
-        Weighted decisions of baseline and window.
-    parts : pyarrow.Table
-        ``part``, ``change``, ``error``: population mix, eligibility, the model, and each layer.
-        Their changes add up to after - before.
-    cells : pyarrow.Table
-        The dimensions; ``decisions_before``, ``decisions_after``, ``share_before``,
-        ``share_after``, each part by its name, and ``change``, their sum; largest first.
-    """
-
-    candidate: str
-    window: Window
-    baseline: Window
-    before: float
-    after: float
-    error: float
-    decisions: tuple[float, float]
-    parts: pa.Table
-    cells: pa.Table
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting it."""
-        found = []
-        if min(self.decisions) < MINIMUM:
-            found.append(
-                f"One of the two has fewer than {MINIMUM} decisions: too few to tell a change from "
-                "luck."
-            )
-        if math.isnan(self.error):
-            found.append("One of the two is a single day, so no margin of error can be given.")
-        return tuple(found)
-
-    @property
-    def told(self) -> str:
-        """The answer as one paragraph."""
-        return " ".join([*_told(self), *self.notes])
+UNKNOWN_SET = "?"
 
 
 def share_change(
@@ -123,7 +64,7 @@ def share_change(
     check_dimensions(system, dimensions)
     check_apart(window, baseline)
     rows = _counted(system, records, candidate, window, baseline, dimensions, where)
-    labels = _stage_labels(system)
+    labels = stage_labels(system)
     hits = np.stack([rows.column(f"hits_{n}").to_numpy() for n in range(len(labels))])
     of_window = rows.column("in_window").to_numpy().astype(np.int64)
     for place, named in enumerate(("baseline", "window")):
@@ -133,9 +74,9 @@ def share_change(
     if not hits.any():
         records.check_candidate(candidate, spanning((window, baseline)))
     keys = [f"k{place}" for place in range(len(dimensions))]
-    cell, combined = _places(rows, keys)
+    cell, combined = places(rows, keys)
     cells = [dict(zip(dimensions, key, strict=True)) for key in combined]
-    group, _ = _places(rows, [*keys, "eligible"])
+    group, _ = places(rows, [*keys, "eligible"])
     counts = StageCounts(
         of_window, cell, group, rows.column("day").to_numpy(),
         rows.column("decisions").to_numpy(), hits,
@@ -143,35 +84,49 @@ def share_change(
     change = split_share(counts)
     totals = np.bincount(of_window, counts.decisions, 2)
     return ChangeStory(
-        candidate, window, baseline, change.before, change.after, float(change.errors[0]),
-        (float(totals[0]), float(totals[1])), _parts(change, labels),
+        TRAFFIC_SHARE, candidate, window, baseline, change.before, change.after,
+        float(change.errors[0]), (float(totals[0]), float(totals[1])), _parts(change, labels),
         _by_cell(change, counts, cells, labels),
     )  # fmt: skip
 
 
-def _stage_labels(system: System) -> list[str]:
+def stage_labels(system: System) -> list[str]:
+    """Return what moves picks, for people: the model, each layer, and what is outside of them."""
     layers = [layer.label or layer.name for layer in system.layers]
     # What was chosen differs from the last layer's pick where something outside acted.
-    return [_MODEL, *layers, *(["Outside the policy"] if layers else [])]
+    return [MODEL, *layers, *(["Outside the policy"] if layers else [])]
+
+
+def picks_sql(system: System) -> list[str]:
+    """Return the pick after each stage as SQL, at last what was chosen."""
+    stages = [f"pick_{stage}" for stage in system.stages] if system.layers else []
+    # The control arm has no picks of a model; what it chose counts as its first preference.
+    return [*(f"coalesce({quoted(name)}, chosen)" for name in stages), "chosen"]
+
+
+def sets_sql(window: Window) -> str:
+    """Return the query of each decision's set of eligible candidates."""
+    return (
+        "SELECT decision_id, "
+        "string_agg(candidate_id, ' ' ORDER BY candidate_id) FILTER (is_eligible) AS eligible "
+        f"FROM candidates WHERE {within(window)} GROUP BY decision_id"
+    )
 
 
 def _counted(
     system: System, records: Records, candidate: str, window: Window, baseline: Window,
     dimensions: Sequence[str], where: str,
 ) -> pa.Table:  # fmt: skip
-    stages = [f"pick_{stage}" for stage in system.stages] if system.layers else []
     weight = f"coalesce({SAMPLE_WEIGHT}, 1)"
-    # The control arm has no picks of a model; what it chose counts as its first preference.
-    picked = [*(f"coalesce({quoted(name)}, chosen)" for name in stages), "chosen"]
     selected = [
         f"{within(window)} AS in_window",
         f"{DAY_SQL} AS day",
-        f"coalesce(eligible, '{_UNKNOWN_SET}') AS eligible",
+        f"coalesce(eligible, '{UNKNOWN_SET}') AS eligible",
         *(f"CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{place}"
           for place, name in enumerate(dimensions)),
         f"CAST(sum({weight}) AS DOUBLE) AS decisions",
         *(f"CAST(coalesce(sum({weight}) FILTER ({pick} = {text(candidate)}), 0) AS DOUBLE) "
-          f"AS hits_{place}" for place, pick in enumerate(picked)),
+          f"AS hits_{place}" for place, pick in enumerate(picks_sql(system))),
     ]  # fmt: skip
     both = spanning((window, baseline))
     condition = (
@@ -180,16 +135,14 @@ def _counted(
     )
     keys = ", ".join(str(place + 1) for place in range(3 + len(dimensions)))
     sql = (
-        "WITH sets AS (SELECT decision_id, "
-        "string_agg(candidate_id, ' ' ORDER BY candidate_id) FILTER (is_eligible) AS eligible "
-        f"FROM candidates WHERE {within(both)} GROUP BY decision_id) "
+        f"WITH sets AS ({sets_sql(both)}) "
         f"SELECT {', '.join(selected)} FROM decisions LEFT JOIN sets USING (decision_id) "
         f"WHERE {condition} GROUP BY {keys} ORDER BY {keys}"
     )
     return records.query(sql, ("decisions", "candidates"), both, names=declared_names(system))
 
 
-def _places(
+def places(
     rows: pa.Table, names: Sequence[str]
 ) -> tuple[NDArray[np.int64], list[tuple[str | None, ...]]]:
     """Return the place of each row's combination of values, and the combinations."""
@@ -203,7 +156,7 @@ def _places(
 def _parts(change: ShareChange, labels: Sequence[str]) -> pa.Table:
     values = [change.mix, change.eligibility, *change.stages.tolist()]
     table = pa.table({
-        "part": [_MIX, _ELIGIBILITY, *labels],
+        "part": [MIX, ELIGIBILITY, *labels],
         "change": values,
         "error": change.errors[1:],
     })  # fmt: skip
@@ -229,10 +182,8 @@ def _by_cell(
         total = np.bincount(counts.cell[own], counts.decisions[own], len(cells))
         hits = np.bincount(counts.cell[own], counts.hits[-1][own], len(cells))
         columns[f"decisions_{named}"] = total
-        columns[f"share_{named}"] = np.divide(
-            hits, total, out=np.full(len(cells), np.nan), where=total > 0
-        )
-    names = [_MIX, _ELIGIBILITY, *labels]
+        columns[named] = np.divide(hits, total, out=np.full(len(cells), np.nan), where=total > 0)
+    names = [MIX, ELIGIBILITY, *labels]
     shown = len(names) - _idle(change)
     for place, name in enumerate(names[:shown]):
         columns[name] = change.cells[:, place]
@@ -240,33 +191,3 @@ def _by_cell(
     table = pa.table(columns)
     order = pc.sort_indices(pc.abs(table.column("change")), sort_keys=[("", "descending")])
     return table.take(order)
-
-
-def _told(story: ChangeStory) -> list[str]:
-    change, scale = story.after - story.before, "probability"
-    moved = "rose" if change > 0 else "fell" if change < 0 else "stayed"
-    lines = [
-        f"{story.candidate} {moved} from {wording.percent(story.before)} of "
-        f"{wording.decisions(story.decisions[0])} ({wording.span(story.baseline)}) to "
-        f"{wording.percent(story.after)} of {wording.decisions(story.decisions[1])} "
-        f"({wording.span(story.window)}): {wording.signed(change, scale)}"
-        f"{wording.give_or_take(story.error, scale)}."
-    ]
-    if abs(change) < wording.HALF_WIDTH * story.error:
-        lines.append("That is no more than days differ by chance.")
-    top = sorted(story.parts.to_pylist(), key=lambda row: -abs(row["change"]))[:_PARTS_TOLD]
-    shown = [
-        f"{_PLAIN.get(row['part'], row['part'])} {wording.signed(row['change'], scale)}"
-        f"{wording.give_or_take(row['error'], scale)}"
-        for row in top if row["change"]
-    ]  # fmt: skip
-    if shown:
-        lines.append(f"What moved it: {wording.listed(shown)}.")
-    names = story.cells.column_names[: story.cells.column_names.index("decisions_before")]
-    if names and story.cells.num_rows > 1:
-        cell = story.cells.slice(0, 1).to_pylist()[0]
-        where = ", ".join(f"{name} {cell[name] or 'unknown'}" for name in names)
-        lines.append(
-            f"No group moved it more than {where}: {wording.signed(cell['change'], scale)}."
-        )
-    return lines

@@ -20,7 +20,6 @@ from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
-MINIMUM = 30
 _TABLES = ("decisions", "candidates", "attributions")
 _PARTS_TOLD = 3
 
@@ -74,10 +73,10 @@ class Contrast:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before trusting it."""
         found = []
-        if self.n < MINIMUM:
+        if self.n < wording.MINIMUM:
             found.append(
-                f"Only {wording.decisions(self.n)} behind it: fewer than {MINIMUM}, too few to "
-                "tell a habit from luck."
+                f"Only {wording.decisions(self.n)} behind it: fewer than {wording.MINIMUM}, too "
+                "few to tell a habit from luck."
             )
         if self.days < 2:
             found.append("All on one day: what was special about it cannot be told apart.")

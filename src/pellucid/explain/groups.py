@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.contrast import MINIMUM, parts_table
+from pellucid.explain.contrast import parts_table
 from pellucid.explain.filters import check_apart, check_dimensions
 from pellucid.explain.means import DaySums, day_sums, difference_errors
 from pellucid.explain.records import Records
@@ -67,12 +67,12 @@ class GroupStory:
         """What a reader must know before trusting it."""
         found = []
         for row in self.groups.to_pylist():
-            if row["n"] < MINIMUM:
+            if row["n"] < wording.MINIMUM:
                 named = [f"{name} {row[name]}" for name in self.by]
                 named += ["the group compared with"] if row["side"] == "versus" else []
                 found.append(
                     f"Only {wording.decisions(row['n'])} behind "
-                    f"{', '.join(named) or 'the group'}: fewer than {MINIMUM}."
+                    f"{', '.join(named) or 'the group'}: fewer than {wording.MINIMUM}."
                 )
         return tuple(found)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.contrast import MINIMUM
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import joined, sums_by_day
 from pellucid.explain.records import Records
@@ -56,8 +55,8 @@ class LayerEffects:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before trusting it."""
-        if self.n < MINIMUM:
-            return (f"Only {wording.decisions(self.n)} behind it: fewer than {MINIMUM}.",)
+        if self.n < wording.MINIMUM:
+            return (f"Only {wording.decisions(self.n)} behind it: fewer than {wording.MINIMUM}.",)
         return ()
 
     @property

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pellucid.engine.duckdb import DuckDBEngine
-from pellucid.engine.sql import instant, quoted
+from pellucid.engine.sql import instant, outcomes_since, quoted
 from pellucid.errors import UnknownNameError
 from pellucid.explain.attribution import LoadedModel, load_model
 from pellucid.explain.reference import stored_reference
 from pellucid.schema.columns import with_declared
-from pellucid.schema.tables import ATTRIBUTIONS, MODELS, TABLES
+from pellucid.schema.tables import ATTRIBUTIONS, MODELS, OUTCOMES, TABLES
 from pellucid.store.artifacts import load_artifact
 from pellucid.store.lake import Lake
 from pellucid.store.reader import read_rows, snapshot
@@ -58,7 +58,10 @@ class Records:
         """
         files = {}
         for name in tables:
-            stored = snapshot(self.lake, name, start=window.start, end=window.end)
+            # Outcomes come after their decision, whenever they do.
+            is_later = name == OUTCOMES.name
+            start = outcomes_since(window.start) if is_later else window.start
+            stored = snapshot(self.lake, name, start=start, end=None if is_later else window.end)
             schema = with_declared(TABLES[name], stored.schema, names or {})
             files[name] = replace(stored, schema=schema)
         return self.engine.query(sql, files)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.contrast import MINIMUM
 from pellucid.explain.filters import check_apart, decision_filter
 from pellucid.explain.means import DaySums, difference_errors, joined, sums_by_day
 from pellucid.explain.players import OTHERS, Players, find_players
@@ -76,8 +75,10 @@ class TrafficStory:
         found = []
         for row in self.sides.to_pylist():
             named = "" if row["side"] == "group" else " of the group compared with"
-            if row["n"] < MINIMUM:
-                found.append(f"Only {wording.decisions(row['n'])}{named}: fewer than {MINIMUM}.")
+            if row["n"] < wording.MINIMUM:
+                found.append(
+                    f"Only {wording.decisions(row['n'])}{named}: fewer than {wording.MINIMUM}."
+                )
             if row["fidelity"] < 0.95:
                 found.append(
                     f"Replayed, the logged terms pick what was picked in only "

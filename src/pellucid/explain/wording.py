@@ -10,6 +10,8 @@ from pellucid.windows import Window
 MINUS = "−"
 # Half the width of a 95% interval, in standard errors.
 HALF_WIDTH = 1.96
+# Fewer decisions than these are answered, and said to be few.
+MINIMUM = 30
 
 
 def signed(value: float, scale: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.explain.change import ChangeStory
+from pellucid.explain.change_story import ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.explain.groups import GroupStory
 from pellucid.explain.traffic import TrafficStory
@@ -45,7 +45,7 @@ class _Part:
 def change_parts(story: ChangeStory) -> Figure:
     """Bars of what changed a traffic share, and the change itself."""
     parts = [_Part(row["part"], row["change"], row["error"]) for row in story.parts.to_pylist()]
-    total = _Part("Change of share", story.after - story.before, story.error)
+    total = _Part("Change", story.after - story.before, story.error)
     return _bars(parts, total, "probability", story.told)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pellucid.engine.sql import instant
-from pellucid.explain.change import ChangeStory, share_change
+from pellucid.engine.sql import instant, text
+from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain.change import share_change
+from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.contrast import Contrast, why
 from pellucid.explain.decision import explain_decision
 from pellucid.explain.flow import Flow, policy_flow
@@ -14,12 +16,14 @@ from pellucid.explain.groups import GroupStory, explain_group
 from pellucid.explain.job import attribute_window
 from pellucid.explain.layers import LayerEffects, layer_effects
 from pellucid.explain.policy import PolicyChange
+from pellucid.explain.rate_change import rate_change
 from pellucid.explain.story import Story
 from pellucid.explain.traffic import TrafficStory, why_traffic
 from pellucid.explain.whatif import WhatIf, what_if
+from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt
-from pellucid.windows import Window
+from pellucid.windows import Window, spanning
 
 
 class Explaining(Monitoring):
@@ -54,24 +58,51 @@ class Explaining(Monitoring):
         return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
 
     def why_changed(
-        self, candidate: str, *, window: str | Window = "7d", baseline: str | Window = "",
-        by: Sequence[str] = (), where: str = "",
+        self, metric: str, *, candidate: str = "", window: str | Window = "7d",
+        baseline: str | Window = "", by: Sequence[str] = (), where: str = "",
     ) -> ChangeStory:  # fmt: skip
-        """Split the change of a candidate's traffic share; see `explain.change.share_change`.
+        """Split a change of a candidate's traffic share, or of an outcome's rate, in exact parts.
+
+        See `explain.change.share_change` and `explain.rate_change.rate_change`.
 
         Parameters
         ----------
+        metric : str
+            ``traffic_share``, or the rate of a yes-or-no outcome, such as ``approval_rate``.
+        candidate : str
+            Whose share; for a rate, where given, only decisions that went to it count.
         window, baseline : str or Window
             By default the last 7 days, and as long right before them.
         by : sequence of str
             Dimensions of the mix; by default the spec's first two.
         where : str
             SQL condition on decisions.
+
+        Raises
+        ------
+        UnknownNameError
+            If no such change can be split.
         """
         now = self.window(window)
         before = self.window(baseline) if baseline else now.previous
-        return share_change(self.system, self.records, candidate, window=now, baseline=before,
-                            by=by, where=where)  # fmt: skip
+        if metric == TRAFFIC_SHARE:
+            if not candidate:
+                raise ExplainError("whose traffic share? name it, such as candidate='north'")
+            return share_change(self.system, self.records, candidate, window=now, baseline=before,
+                                by=by, where=where)  # fmt: skip
+        rates = {rate_name(outcome): outcome for outcome in self.system.outcomes
+                 if outcome.kind == "yes_no"}  # fmt: skip
+        if metric not in rates:
+            known = (TRAFFIC_SHARE, *rates)
+            raise UnknownNameError(kind="metric that can be split", name=metric, known=known)
+        if candidate:
+            self.records.check_candidate(candidate, spanning((now, before)))
+            own = f"chosen = {text(candidate)}"
+            where = f"({where}) AND {own}" if where else own
+        return rate_change(
+            self.system, self.records, rates[metric], metric=metric, window=now, baseline=before,
+            as_of=self.latest(), by=by, where=where,
+        )  # fmt: skip
 
     def why(
         self, candidate: str, *, not_: str, where: str = "", over: str | Window = "30d"

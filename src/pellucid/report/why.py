@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.change import ChangeStory
+from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.figures.parts import change_parts, contrast_parts
 from pellucid.figures.table import Column, Table
@@ -29,7 +29,9 @@ def change_section(asked: Asked) -> Section | None:
     if not now or not before:
         return None
     candidate = max(now | before, key=lambda name: abs(now.get(name, 0) - before.get(name, 0)))
-    story = asked.obs.why_changed(candidate, window=week, baseline=week.previous)
+    story = asked.obs.why_changed(
+        TRAFFIC_SHARE, candidate=candidate, window=week, baseline=week.previous
+    )
     cards = [Card(
         title=f"{candidate}, the largest change of the week",
         subtitle="What each part added to its share of decisions; lines are 95% intervals",
@@ -85,19 +87,17 @@ def _shares(asked: Asked, window: Window) -> dict[str, float]:
 
 
 def _cells(asked: Asked, story: ChangeStory) -> Table:
-    names = story.cells.column_names
-    by = names[: names.index("decisions_before")]
     labels = {item.name: item.label or item.name for item in asked.obs.system.dimensions}
     columns = (
-        *(Column(labels[name]) for name in by), Column("Part of the change", "points"),
+        *(Column(labels[name]) for name in story.by), Column("Part of the change", "points"),
         Column("Share before", "rate"), Column("After", "rate"),
         Column("Decisions before", "count"), Column("Decisions after", "count"),
     )  # fmt: skip
     rows = tuple(
-        (*(row[name] for name in by), row["change"], row["share_before"], row["share_after"],
+        (*(row[name] for name in story.by), row["change"], row["before"], row["after"],
          row["decisions_before"], row["decisions_after"])
         for row in story.cells.slice(0, _MOST_CELLS).to_pylist()
-    ) if by else ()  # fmt: skip
+    ) if story.by else ()  # fmt: skip
     return Table(columns, rows)
 
 

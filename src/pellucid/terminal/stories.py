@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.explain.change import ChangeStory
+from pellucid.explain.change_story import ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.explain.groups import GroupStory
 from pellucid.figures import numbers
@@ -20,16 +20,15 @@ def change_text(story: ChangeStory) -> str:
     rows.append(["Change", total, half(story.error, "probability")])
     heads = ["part", "change", "± 95%"]
     tables = [story.told, text_table(heads, rows, right=heads[1:])]
-    names = story.cells.column_names
-    by = names[: names.index("decisions_before")]
+    by = story.by
     cells = [
         [*(shown(row[name] or "(missing)") for name in by), numbers.points(row["change"], 2),
-         numbers.rate(row["share_before"]), numbers.rate(row["share_after"]),
+         numbers.rate(row["before"]), numbers.rate(row["after"]),
          numbers.count(row["decisions_before"]), numbers.count(row["decisions_after"])]
         for row in story.cells.slice(0, _MOST_CELLS).to_pylist()
     ]  # fmt: skip
     if by:
-        heads = [*by, "part of change", "share before", "after", "decisions before", "after "]
+        heads = [*by, "part of change", "before", "after", "decisions before", "after "]
         tables.append(text_table(heads, cells, right=heads[len(by) :]))
     return "\n\n".join(tables)
 

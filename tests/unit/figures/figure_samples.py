@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-from part_samples import change_story, contrast, group_story
+from part_samples import change_story, contrast, group_story, traffic
 
 from pellucid.figures.arms import arms
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
 from pellucid.figures.figure import Figure
 from pellucid.figures.flow import policy_flow
-from pellucid.figures.parts import change_parts, contrast_parts, group_parts
+from pellucid.figures.parts import change_parts, contrast_parts, group_parts, traffic_parts
 from pellucid.figures.performance import calibration, predicted_against_realised
 from pellucid.figures.rates import rate_by, rate_over_time
 from pellucid.figures.traffic import share_over_time
@@ -200,6 +200,8 @@ SAMPLES: dict[str, Callable[[], Figure]] = {
     "calibration": lambda: calibration(predictions()),
     "arms": lambda: arms(arm_rows(), "country"),
     "change_parts": lambda: change_parts(change_story()),
+    "traffic_parts": lambda: traffic_parts(traffic()),
+    "traffic_difference": lambda: traffic_parts(traffic(is_compared=True)),
     "contrast_parts": lambda: contrast_parts(contrast()),
     "group_parts": lambda: group_parts(group_story()),
 }

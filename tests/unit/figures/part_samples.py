@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from pellucid.explain.change import ChangeStory
+from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.explain.groups import GroupStory
+from pellucid.explain.traffic import TrafficStory
 from pellucid.windows import Window
 
 HOSTILE = "<b onmouseover=x>&co</b>"
@@ -20,11 +21,11 @@ def change_story() -> ChangeStory:
     parts = {"part": ["Population mix", "Eligibility", HOSTILE], "change": [0.01, -0.05, 0.0],
              "error": [0.002, 0.01, UNKNOWN]}  # fmt: skip
     cells = {"country": [HOSTILE, None], "decisions_before": [80.0, 20.0],
-             "decisions_after": [60.0, 30.0], "share_before": [0.5, 0.5],
-             "share_after": [0.4, 0.55], "change": [-0.03, -0.01]}  # fmt: skip
+             "decisions_after": [60.0, 30.0], "before": [0.5, 0.5],
+             "after": [0.4, 0.55], "change": [-0.03, -0.01]}  # fmt: skip
     return ChangeStory(
-        HOSTILE, WEEK, Window(WEEK.start - timedelta(days=7), WEEK.start), 0.5, 0.46, 0.012,
-        (100.0, 90.0), pa.table(parts), pa.table(cells),
+        TRAFFIC_SHARE, HOSTILE, WEEK, Window(WEEK.start - timedelta(days=7), WEEK.start),
+        0.5, 0.46, 0.012, (100.0, 90.0), pa.table(parts), pa.table(cells),
     )  # fmt: skip
 
 
@@ -65,3 +66,23 @@ def group_story(*, is_compared: bool = False) -> GroupStory:
     }  # fmt: skip
     return GroupStory(None, WEEK, None, "country = 'BR'", "TRUE" if is_compared else "", (),
                       "log_odds", pa.table(groups), pa.table(parts))  # fmt: skip
+
+
+def traffic(*, is_compared: bool = False) -> TrafficStory:
+    sides = {"side": ["group", "versus"], "n": [900, 400], "decisions": [900.0, 400.0],
+             "days": [7, 7], "share": [0.35, 0.25], "error": [0.01, 0.02],
+             "fidelity": [1.0, 0.99]}  # fmt: skip
+    parts = {
+        "part": ["start", "f0", "fees", "rest"], "kind": ["start", "feature", "layer", "rest"],
+        "label": ["Even split", HOSTILE, "Fees", "Outside"], "value": [0.2, 0.2, -0.05, 0.0],
+        "error": [0.001, 0.01, 0.004, UNKNOWN],
+    }  # fmt: skip
+    without = {"part": ["f0", "fees"], "label": [HOSTILE, "Fees"], "share": [0.2, 0.4],
+               "change": [-0.15, 0.05]}  # fmt: skip
+    if is_compared:
+        parts |= {"versus_value": [0.2, 0.1, -0.05, 0.0], "difference": [0.0, 0.1, 0.0, 0.0],
+                  "difference_error": [0.001, 0.02, 0.004, UNKNOWN]}  # fmt: skip
+        without |= {"versus_share": [0.15, 0.3], "versus_change": [-0.1, 0.05]}
+    table = pa.table(sides).slice(0, 2 if is_compared else 1)
+    return TrafficStory("a", WEEK, None, "", "country = 'BR'" if is_compared else "", table,
+                        pa.table(parts), pa.table(without))  # fmt: skip

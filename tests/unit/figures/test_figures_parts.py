@@ -58,7 +58,7 @@ def test_the_words_beside_a_figure_are_those_of_the_answer() -> None:
     assert change_parts(story).alt == story.told
     assert "fell from 50.0% of 100 decisions (2026-10-01 to 2026-10-08 UTC) to 46.0%" in story.told
     assert "−4.0 pp (give or take 2.4 pp)" in story.told
-    assert "how often it was allowed −5.0 pp (give or take 2.0 pp)" in story.told
+    assert "what was allowed −5.0 pp (give or take 2.0 pp)" in story.told
     told = group_story(is_compared=True).told
     assert "Against 90 decisions where TRUE, it is −0.50." in told
     assert "In 5.0% of them" in contrast().told

@@ -34,4 +34,4 @@ def test_decisions_alone_tell_that_a_share_changed(tmp_path: Path) -> None:
     assert len(section.cards) == 1
     assert told.startswith("a fell from 75.0% of 56 decisions")
     assert "to 50.0% of 56 decisions" in told
-    assert "how often the model prefers it −25.0 pp" in told
+    assert "what the model prefers −25.0 pp" in told

@@ -1,0 +1,112 @@
+"""What changed a share or a rate, as a value with its paragraph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pellucid.explain import wording
+from pellucid.windows import Window
+
+TRAFFIC_SHARE = "traffic_share"
+MODEL, MIX, ELIGIBILITY = "Model preference", "Population mix", "Eligibility"
+LABELS, OUTCOME = "Known outcomes", "Outcome"
+_PLAIN = {MIX: "what came in to be decided", ELIGIBILITY: "what was allowed",
+          MODEL: "what the model prefers", LABELS: "which outcomes are known so far",
+          OUTCOME: "how the same choices turned out"}  # fmt: skip
+_PARTS_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStory:
+    """A change of a traffic share or of an outcome's rate, told in parts.
+
+    Attributes
+    ----------
+    metric : str
+        ``traffic_share``, or the name of the rate.
+    subject : str
+        What changed, for people: the candidate, or the rate.
+    window, baseline : Window
+    before, after : float
+    error : float
+        Standard error of the change; NaN where a window has fewer than two days.
+    decisions : tuple of float
+        Weighted decisions of baseline and window; of a rate, those whose outcome is known.
+    parts : pyarrow.Table
+        ``part``, ``change``, ``error``: population mix, eligibility, the model, and each layer; of
+        a rate also which outcomes are known, and the outcomes themselves. Their changes add up to
+        after - before.
+    cells : pyarrow.Table
+        The dimensions; ``decisions_before``, ``decisions_after``, ``before``, ``after``, columns of
+        parts, and ``change``, their sum; largest first. The parts are those of `parts` for a share;
+        for a rate they are what comes with more or fewer decisions of the cell, and with its rate.
+    """
+
+    metric: str
+    subject: str
+    window: Window
+    baseline: Window
+    before: float
+    after: float
+    error: float
+    decisions: tuple[float, float]
+    parts: pa.Table
+    cells: pa.Table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before trusting it."""
+        found = []
+        if min(self.decisions) < wording.MINIMUM:
+            found.append(
+                f"One of the two has fewer than {wording.MINIMUM} decisions: too few to tell a "
+                "change from luck."
+            )
+        if math.isnan(self.error):
+            found.append("One of the two is a single day, so no margin of error can be given.")
+        return tuple(found)
+
+    @property
+    def told(self) -> str:
+        """The answer as one paragraph."""
+        return " ".join([*_told(self), *self.notes])
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The dimensions of the cells."""
+        names = self.cells.column_names
+        return tuple(names[: names.index("decisions_before")])
+
+
+def _told(story: ChangeStory) -> list[str]:
+    change, scale = story.after - story.before, "probability"
+    known = "" if story.metric == TRAFFIC_SHARE else " with a known outcome"
+    moved = "rose" if change > 0 else "fell" if change < 0 else "stayed"
+    lines = [
+        f"{story.subject} {moved} from {wording.percent(story.before)} of "
+        f"{wording.decisions(story.decisions[0])}{known} ({wording.span(story.baseline)}) to "
+        f"{wording.percent(story.after)} of {wording.decisions(story.decisions[1])} "
+        f"({wording.span(story.window)}): {wording.signed(change, scale)}"
+        f"{wording.give_or_take(story.error, scale)}."
+    ]
+    if abs(change) < wording.HALF_WIDTH * story.error:
+        lines.append("That is no more than days differ by chance.")
+    top = sorted(story.parts.to_pylist(), key=lambda row: -abs(row["change"]))[:_PARTS_TOLD]
+    shown = [
+        f"{_PLAIN.get(row['part'], row['part'])} {wording.signed(row['change'], scale)}"
+        f"{wording.give_or_take(row['error'], scale)}"
+        for row in top if row["change"]
+    ]  # fmt: skip
+    if shown:
+        lines.append(f"What moved it: {wording.listed(shown)}.")
+    names = story.by
+    if names and story.cells.num_rows > 1:
+        cell = story.cells.slice(0, 1).to_pylist()[0]
+        where = ", ".join(f"{name} {cell[name] or 'unknown'}" for name in names)
+        lines.append(
+            f"No group moved it more than {where}: {wording.signed(cell['change'], scale)}."
+        )
+    return lines
