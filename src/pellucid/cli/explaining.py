@@ -44,6 +44,30 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
+def add_flips(commands: Commands) -> None:
+    """Add ``pellucid flips``."""
+    parser = add_command(
+        commands, "flips", _flips,
+        "Find the smallest change of one layer or one feature that sends a decision elsewhere.",
+        "  pellucid flips p00001138-1 --lake lake/\n"
+        "  pellucid flips p00001138-1 --to elm-direct --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("decision_id", metavar="DECISION_ID")
+    parser.add_argument("--to", default="", metavar="CANDIDATE",
+                        help="where to; default: anywhere else")  # fmt: skip
+    add_lake(parser)
+    add_output(parser)
+
+
+def _flips(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.stories import flips_text
+
+    obs = open_system(options.lake, system=options.system)
+    found = obs.flips(options.decision_id, to=options.to)
+    return write(options, flips_text(found), found.features)
+
+
 def add_change(commands: Commands) -> None:
     """Add ``pellucid change``."""
     parser = add_command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,12 +28,7 @@ def explain_decision(
 ) -> Story:
     """Return one decision, told in order; see `Observatory.explain`."""
     by_id = f"decision_id = {text(decision_id)}"
-    found = records.rows("decisions", where=by_id).to_pylist()
-    if not found:
-        some = records.rows("decisions", columns=["decision_id"], limit=5)
-        known = some.column("decision_id").to_pylist()
-        raise UnknownNameError(kind="decision", name=decision_id, known=known)
-    decision = found[0]
+    decision = find_decision(records, decision_id)
     at = decision["decided_at"]
     moment = Window(at, at + timedelta(microseconds=1))
     later = Window(at - _CLOCK_SKEW, datetime.max.replace(tzinfo=UTC))
@@ -49,6 +45,22 @@ def explain_decision(
     outcomes = records.rows("outcomes", where=by_id, window=later)
     story = make_story(system, decision, candidates, attributions, outcomes, attempts)
     return replace(story, told=tell(story, system, as_of))
+
+
+def find_decision(records: Records, decision_id: str) -> dict[str, Any]:
+    """Return the row of a decision.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such decision.
+    """
+    found = records.rows("decisions", where=f"decision_id = {text(decision_id)}").to_pylist()
+    if not found:
+        some = records.rows("decisions", columns=["decision_id"], limit=5)
+        known = some.column("decision_id").to_pylist()
+        raise UnknownNameError(kind="decision", name=decision_id, known=known)
+    return dict(found[0])
 
 
 def _explained_now(records: Records, model_id: str | None, candidates: pa.Table) -> pa.Table | None:

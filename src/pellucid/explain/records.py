@@ -78,6 +78,11 @@ class Records:
         if name not in known:
             raise UnknownNameError(kind="candidate", name=name, known=known)
 
+    def reference_rows(self, model_id: str) -> pa.Table | None:
+        """Return the candidates that a model's attributions compare with, or None."""
+        reference = stored_reference(self.lake, model_id)
+        return None if reference is None else reference.rows
+
     def model(self, model_id: str | None) -> LoadedModel | None:
         """Return a logged model, or None where its file was not logged.
 

@@ -11,6 +11,7 @@ from pellucid.explain.change import share_change
 from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.contrast import Contrast, why
 from pellucid.explain.decision import explain_decision
+from pellucid.explain.flips import Flips, find_flips
 from pellucid.explain.flow import Flow, policy_flow
 from pellucid.explain.groups import GroupStory, explain_group
 from pellucid.explain.job import attribute_window
@@ -56,6 +57,16 @@ class Explaining(Monitoring):
             If there is no such decision.
         """
         return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
+
+    def flips(self, decision_id: str, *, to: str = "") -> Flips:
+        """Find the smallest change that sends a decision elsewhere; see `explain.flips`.
+
+        Parameters
+        ----------
+        to : str
+            The candidate to send it to; anywhere else where empty.
+        """
+        return find_flips(self.system, self.records, str(decision_id), to=to)
 
     def why_changed(
         self, metric: str, *, candidate: str = "", window: str | Window = "7d",

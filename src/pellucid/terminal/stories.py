@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.explain.change_story import ChangeStory
 from pellucid.explain.contrast import Contrast
+from pellucid.explain.flips import Flips
 from pellucid.explain.groups import GroupStory
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
@@ -56,6 +57,29 @@ def contrast_text(answer: Contrast) -> str:
             "Parts of the model are rescaled from its raw score to probability, in each decision "
             "by the ratio of the two differences."
         )
+    return "\n\n".join(tables)
+
+
+def flips_text(found: Flips) -> str:
+    """Return what would flip a decision: its paragraph, then layers and features."""
+    scale = found.scale
+    layers = [
+        [row["label"], amount(row["chosen_term"], scale), amount(row["rival_term"], scale),
+         amount(row["needed"], scale)]
+        for row in found.layers.to_pylist()
+    ]  # fmt: skip
+    heads = ["layer", f"adds to {found.chosen}", f"to {found.rival}", "must move by"]
+    tables = [found.told]
+    if layers:
+        tables.append(text_table(heads, layers, right=heads[1:]))
+    features = [
+        [shown(row["label"]), row["candidate"] or "(decision)", shown(row["value"]),
+         shown(row["needed"]), row["pick"], numbers.rate(row["distance"])]
+        for row in found.features.to_pylist()
+    ]  # fmt: skip
+    heads = ["feature", "of", "was", "needs", "then picked", "distance"]
+    if features:
+        tables.append(text_table(heads, features, right=("distance",)))
     return "\n\n".join(tables)
 
 
