@@ -180,7 +180,9 @@ def _attribute(options: argparse.Namespace) -> int:
     from pellucid.observatory import open_system
 
     obs = open_system(options.lake, system=options.system)
-    receipt = obs.attribute(over=options.over, most_decisions=options.most)
+    receipt = obs.attribute(
+        over=options.over, most_decisions=options.most, progress=sys.stderr.isatty()
+    )
     sys.stdout.write(
         f"{receipt.stored:,} candidates explained, {receipt.duplicates:,} were already\n"
     )

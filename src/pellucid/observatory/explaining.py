@@ -197,20 +197,29 @@ class Explaining(Monitoring):
         rows = self.records.rows("decisions", where=at, window=last, columns=["decision_id"])
         return str(rows.column("decision_id")[0].as_py())
 
-    def attribute(self, *, over: str | Window = "30d", most_decisions: int = 20_000) -> Receipt:
+    def attribute(
+        self, *, over: str | Window = "30d", most_decisions: int = 20_000, progress: bool = False
+    ) -> Receipt:
         """Explain logged candidates and store their attributions.
 
-        Whole decisions are picked by a hash of their id, and their weight is stored. What is
-        explained already is left as it is: only decisions before and after it are explained.
+        Whole decisions are picked by a hash of their id, more of rare kinds (by what was chosen and
+        the first dimensions) than of common ones, and their weight is stored. What is explained
+        already is left as it is; a run that was killed goes on where it was.
 
         Parameters
         ----------
         most_decisions : int, default 20000
-            About how many decisions to explain for each model version; all where there are fewer.
+            About how many decisions to explain for each model version in each span that is not
+            explained yet; all where there are fewer.
+        progress : bool, default False
+            Show a progress bar.
 
         Raises
         ------
         ExplainError
             If no model file was logged.
         """
-        return attribute_window(self.records, self.window(over), most_decisions=most_decisions)
+        return attribute_window(
+            self.system, self.records, self.window(over), most_decisions=most_decisions,
+            progress=progress,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Files beside the tables: model files, and the reference populations of models."""
+"""Files beside the tables: models, their reference populations, and plans of explaining."""
 
 from __future__ import annotations
 
@@ -49,17 +49,35 @@ def save_reference(lake: Lake, model_id: str, content: bytes) -> None:
 
 def load_reference(lake: Lake, model_id: str) -> bytes | None:
     """Return the reference population of a model; None where none is stored."""
-    filesystem, name = lake.filesystem(_FOLDER), _reference_name(model_id)
+    return _load(lake, _reference_name(model_id))
+
+
+def save_plans(lake: Lake, model_id: str, content: bytes) -> None:
+    """Store what is to be explained of a model, in place of any other."""
+    _save(lake, _name("plans", model_id, "json"), content)
+
+
+def load_plans(lake: Lake, model_id: str) -> bytes | None:
+    """Return what is to be explained of a model; None where nothing was planned."""
+    return _load(lake, _name("plans", model_id, "json"))
+
+
+def _reference_name(model_id: str) -> str:
+    return _name("reference", model_id, "arrow")
+
+
+def _name(kind: str, model_id: str, suffix: str) -> str:
+    # A model's id may hold what no file's name may.
+    return f"{kind}-{hashlib.sha256(model_id.encode()).hexdigest()[:32]}.{suffix}"
+
+
+def _load(lake: Lake, name: str) -> bytes | None:
+    filesystem = lake.filesystem(_FOLDER)
     if filesystem.get_file_info(name).type == FileType.NotFound:
         return None
     with filesystem.open_input_stream(name) as source:
         content: bytes = source.read()
     return content
-
-
-def _reference_name(model_id: str) -> str:
-    # A model's id may hold what no file's name may.
-    return f"reference-{hashlib.sha256(model_id.encode()).hexdigest()[:32]}.arrow"
 
 
 def _save(lake: Lake, name: str, content: bytes) -> str:

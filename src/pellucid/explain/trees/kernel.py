@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -156,7 +158,8 @@ def attribute(prepared: Prepared, rows: Floats, *, version: str | None = None) -
         With `Prepared.base` they add up to the raw score.
     """
     values = np.empty((len(rows), prepared.players))
-    for start in range(0, len(rows), BLOCK_ROWS):
+
+    def fill(start: int) -> None:
         part = slice(start, start + BLOCK_ROWS)
         codes = encode(prepared.coding, prepared.ensemble.rounded(rows[part]))
         if prepared.lookups is None:
@@ -166,6 +169,15 @@ def attribute(prepared: Prepared, rows: Floats, *, version: str | None = None) -
         if any(prepared.deep):
             found += _from_pairs(prepared, codes)
         values[part] = found
+
+    starts = range(0, len(rows), BLOCK_ROWS)
+    if len(starts) < 2:
+        for start in starts:
+            fill(start)
+    else:
+        # NumPy and the compiled kernel let go of the interpreter while they work.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, starts))
     return values
 
 
