@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
+from pellucid.explain.clusters import correlated_features
 from pellucid.explain.contrast import parts_table
 from pellucid.explain.filters import check_apart, check_dimensions
 from pellucid.explain.means import DaySums, day_sums, difference_errors
@@ -45,6 +46,10 @@ class GroupStory:
         The dimensions; ``part``, ``kind`` (base, feature, residual), ``label``, ``mean``,
         ``error``, ``mean_absolute``. Means add up to ``score``. Where two groups are compared also
         ``versus_mean``, ``versus_mean_absolute``, ``difference`` and ``difference_error``.
+    clusters : pyarrow.Table
+        The same columns, but for ``kind``, of features that tell much the same in the reference
+        population, added up with sign: ``part`` is their names with spaces between. Credit among
+        the features of a cluster is arbitrary; that of the cluster is not.
     """
 
     candidate: str | None
@@ -56,6 +61,7 @@ class GroupStory:
     scale: str
     groups: pa.Table
     parts: pa.Table
+    clusters: pa.Table
 
     @property
     def is_compared(self) -> bool:
@@ -126,9 +132,9 @@ def explain_group(
         check_apart(window, baseline)
     check_dimensions(system, by)
     features = records.attributed_features()
-    values = ["score", "base", *(f"a{place}" for place in range(len(features))), "residual"]
-    rows = side_sums(system, records, window, where, by, candidate, (versus, baseline), values,
-                    features)  # fmt: skip
+    clusters = _clusters(records, features)
+    rows = side_sums(system, records, window, where, by, candidate, (versus, baseline), features,
+                    clusters)  # fmt: skip
     is_compared = bool(versus) or baseline is not None
     for side, other in ((0, where), (1, versus or where))[: 1 + is_compared]:
         if not pc.any(pc.equal(rows.column("side"), side)).as_py():
@@ -144,16 +150,26 @@ def explain_group(
     kinds = [("base", "base", "Average score"),
              *(("feature", name, named.get(name, name)) for name in features),
              ("residual", "residual", "Not explained")]  # fmt: skip
-    groups, parts = _tables(rows, tuple(by), kinds, is_compared=is_compared,
-                            is_same_window=baseline is None)  # fmt: skip
+    joined = [
+        ("cluster", " ".join(members), " and ".join(named.get(name, name) for name in members))
+        for members in clusters
+    ]
+    groups, parts, together = _tables(
+        rows, tuple(by), kinds, joined, is_compared=is_compared, is_same_window=baseline is None
+    )
     return GroupStory(candidate, window, baseline, where, versus, tuple(by), scales.pop(), groups,
-                      parts)  # fmt: skip
+                      parts, together)  # fmt: skip
+
+
+def _clusters(records: Records, features: Sequence[str]) -> list[tuple[str, ...]]:
+    usual = records.latest_reference()
+    return [] if usual is None else correlated_features(usual, features)
 
 
 def _tables(
-    rows: pa.Table, by: tuple[str, ...], kinds: Sequence[tuple[str, str, str]], *,
-    is_compared: bool, is_same_window: bool,
-) -> tuple[pa.Table, pa.Table]:  # fmt: skip
+    rows: pa.Table, by: tuple[str, ...], kinds: Sequence[tuple[str, str, str]],
+    clusters: Sequence[tuple[str, str, str]], *, is_compared: bool, is_same_window: bool,
+) -> tuple[pa.Table, pa.Table, pa.Table]:  # fmt: skip
     columns = [rows.column(f"k{place}").to_pylist() for place in range(len(by))]
     combined = list(zip(*columns, strict=True)) if by else [()] * rows.num_rows
     places: dict[tuple[str | None, ...], dict[int, list[int]]] = {}
@@ -162,10 +178,11 @@ def _tables(
     ):
         places.setdefault(key, {}).setdefault(side, []).append(place)
     groups, parts = [], []
+    every = [*kinds, *clusters]
     by_size = sorted(places, key=lambda key: tuple(str(value) for value in key))
     for key in by_size:
         sides = {side: rows.take(found) for side, found in places[key].items()}
-        sums = {side: day_sums(own, 1 + len(kinds)) for side, own in sides.items()}
+        sums = {side: day_sums(own, 1 + len(every)) for side, own in sides.items()}
         labels = {name: [value] for name, value in zip(by, key, strict=True)}
         for side, own in sums.items():
             groups.append(pa.table({
@@ -174,9 +191,12 @@ def _tables(
                 "decisions": [float(own.weight.sum())], "days": [len(own.day)],
                 "score": [float(own.means[0])], "error": [float(own.errors[0])],
             }))  # fmt: skip
-        parts.append(_parts(key, by, kinds, sides, sums, is_compared=is_compared,
+        parts.append(_parts(key, by, every, sides, sums, is_compared=is_compared,
                             is_same_window=is_same_window))  # fmt: skip
-    return pa.concat_tables(groups), pa.concat_tables(parts)
+    found = pa.concat_tables(parts)
+    is_cluster = pc.equal(found.column("kind"), "cluster")
+    together = found.filter(is_cluster).drop_columns(["kind"])
+    return pa.concat_tables(groups), found.filter(pc.invert(is_cluster)), together
 
 
 def _parts(

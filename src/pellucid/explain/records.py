@@ -83,6 +83,16 @@ class Records:
         reference = stored_reference(self.lake, model_id)
         return None if reference is None else reference.rows
 
+    def latest_reference(self) -> pa.Table | None:
+        """Return the reference population of the model trained last of those that have one."""
+        names = [field.name for field in MODELS.fields]
+        rows = read_rows(self.lake, MODELS.name, names).to_pylist()
+        for row in sorted(rows, key=lambda row: row["trained_at"], reverse=True):
+            found = self.reference_rows(row["model_id"])
+            if found is not None:
+                return found
+        return None
+
     def model(self, model_id: str | None) -> LoadedModel | None:
         """Return a logged model, or None where its file was not logged.
 

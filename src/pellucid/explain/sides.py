@@ -19,8 +19,8 @@ from pellucid.windows import Window, spanning
 
 def side_sums(
     system: System, records: Records, window: Window, where: str, by: Sequence[str],
-    candidate: str | None, other: tuple[str, Window | None], values: Sequence[str],
-    features: Sequence[str],
+    candidate: str | None, other: tuple[str, Window | None], features: Sequence[str],
+    clusters: Sequence[Sequence[str]],
 ) -> pa.Table:  # fmt: skip
     """Sum what was explained of one or two groups of decisions, by day.
 
@@ -30,14 +30,16 @@ def side_sums(
         Whose scores, where it was eligible; None for whichever was picked.
     other : tuple of str and Window or None
         Condition of another group, or another window; neither for one group.
-    values : sequence of str
-        ``score``, ``base``, ``a0`` and on for `features`, ``residual``: the order of the sums.
+    features : sequence of str
+    clusters : sequence of sequence of str
+        Features to be summed with sign.
 
     Returns
     -------
     pyarrow.Table
         ``side`` (0 for the group), ``day``, ``k0`` and on for `by`, ``low_scale`` and
-        ``high_scale``, the sums of `means.day_sums`, and ``absolute_0`` and on.
+        ``high_scale``, the sums of `means.day_sums`, and ``absolute_0`` and on: of the score, the
+        base, each feature, the residual, and each cluster.
     """
     versus, baseline = other
     sides = [f"({within(window)} AND {decision_filter(system, where)})"]
@@ -53,11 +55,17 @@ def side_sums(
                   for i, name in enumerate(by))
         + f" FROM decisions WHERE {condition}" for side, condition in enumerate(sides)
     )  # fmt: skip
-    parts = [f"coalesce(CAST({quoted(f'a_{name}')} AS DOUBLE), 0)" for name in features]
-    explained = " + ".join(["base_value", *parts])
-    added = ", ".join(["raw_score AS score", "base_value AS base",
-                       *(f"{part} AS a{place}" for place, part in enumerate(parts)),
-                       f"raw_score - ({explained}) AS residual"])  # fmt: skip
+    parts = {name: f"coalesce(CAST({quoted(f'a_{name}')} AS DOUBLE), 0)" for name in features}
+    explained = " + ".join(["base_value", *parts.values()])
+    columns = {
+        "score": "raw_score", "base": "base_value",
+        **{f"a{place}": part for place, part in enumerate(parts.values())},
+        "residual": f"raw_score - ({explained})",
+        **{f"c{place}": " + ".join(parts[name] for name in members)
+           for place, members in enumerate(clusters)},
+    }  # fmt: skip
+    added = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    values = list(columns)
     whose = "d.chosen" if candidate is None else text(candidate)
     eligible = (
         "" if candidate is None else

@@ -111,4 +111,12 @@ def group_text(story: GroupStory) -> str:
         "mean", "± 95%", "mean size"
     ]  # fmt: skip
     tables.append(text_table([*by, "part", *cells], rows, right=cells))
+    together = [
+        [*(shown(row[name] or "(missing)") for name in by), row["label"],
+         amount(row["mean"], scale), half(row["error"], scale)]
+        for row in story.clusters.to_pylist()
+    ]  # fmt: skip
+    if together:
+        heads = [*by, "told together, as they say much the same", "mean", "± 95%"]
+        tables.append(text_table(heads, together, right=heads[-2:]))
     return "\n\n".join(tables)

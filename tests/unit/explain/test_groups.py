@@ -6,11 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from contests import FEATURES, START, Rows, contest, contest_rows, mean_and_error
+from sklearn.tree import DecisionTreeRegressor
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain.groups import GroupStory, explain_group
+from pellucid.explain.reference import store_reference
+from pellucid.log.client import Logger
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
@@ -152,3 +156,29 @@ def test_errors_teach(tmp_path: Path) -> None:
         row["output_scale"] = "probability"
     with pytest.raises(ExplainError, match="log_odds and probability do not add up together"):
         ask(contest(tmp_path / "three", rows))
+
+
+def test_features_that_say_the_same_are_summed_with_sign(tmp_path: Path) -> None:
+    rows = contest_rows(4)
+    obs = contest(tmp_path, rows)
+    assert ask(obs).clusters.num_rows == 0
+    draw = np.random.default_rng(4)
+    amount = draw.normal(size=300)
+    bank = np.where(amount > 0, "big", "small")
+    model = DecisionTreeRegressor(max_depth=2).fit(draw.normal(size=(50, 2)), draw.normal(size=50))
+    Logger("contest", to=tmp_path).model(
+        model, name="m", version="1", trained_at=START, features=["amount", "bank"],
+        categories={"bank": ["big", "small"]},
+    )  # fmt: skip
+    usual = pa.table({"f_amount": amount, "f_bank": bank})
+    store_reference(obs.lake, "m:1", usual, "2026-06-01..2026-06-08")
+    story = ask(obs, versus="country = 'BR'", by=["card"])
+    for card in ("on", "off"):
+        parts, weights, days = brute(rows, card=card)
+        mean, error = mean_and_error(parts[:, [1]] + parts[:, [2]], weights, days)
+        row = next(row for row in story.clusters.to_pylist() if row["card"] == card)
+        assert (row["part"], row["label"]) == ("amount bank", "Amount and bank")
+        assert (row["mean"], row["error"]) == pytest.approx((mean[0], error[0]), abs=1e-12)
+        own = sum(column(story, "mean", card=card)[1:3])
+        assert row["mean"] == pytest.approx(own, abs=1e-12)
+        assert row["difference"] == pytest.approx(row["mean"] - row["versus_mean"])

@@ -65,7 +65,8 @@ def group_story(*, is_compared: bool = False) -> GroupStory:
         "error": [0.05, 0.03][:sides],
     }  # fmt: skip
     return GroupStory(None, WEEK, None, "country = 'BR'", "TRUE" if is_compared else "", (),
-                      "log_odds", pa.table(groups), pa.table(parts))  # fmt: skip
+                      "log_odds", pa.table(groups), pa.table(parts),
+                      pa.table(parts).slice(1, 1).drop_columns(["kind"]))  # fmt: skip
 
 
 def traffic(*, is_compared: bool = False) -> TrafficStory:
