@@ -20,6 +20,7 @@ from pellucid.report.sections import (
     traffic_section,
 )
 from pellucid.report.told import report_story
+from pellucid.report.traffic import layers_section, share_section
 from pellucid.report.why import change_section, contrast_section
 from pellucid.spec.codec import fingerprint
 from pellucid.windows import Window
@@ -83,6 +84,8 @@ def report_content(
         traffic_section(asked, order),
         change_section(asked),
         policy_section(asked, order),
+        layers_section(asked),
+        share_section(asked),
         contrast_section(asked),
         eligibility_section(asked),
         model_section(asked),

@@ -9,6 +9,7 @@ from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.figures.parts import change_parts, contrast_parts
 from pellucid.figures.table import Column, Table
+from pellucid.metrics.performance import rate_name
 from pellucid.report.content import Card, Section
 from pellucid.report.questions import Asked
 from pellucid.windows import Window
@@ -25,7 +26,7 @@ def change_section(asked: Asked) -> Section | None:
     # A cut week would be one of other weekdays.
     if week.previous.start < first - timedelta(hours=1) or end > last + timedelta(days=1):
         return None
-    now, before = (_shares(asked, window) for window in (week, week.previous))
+    now, before = (shares_of(asked, window) for window in (week, week.previous))
     if not now or not before:
         return None
     candidate = max(now | before, key=lambda name: abs(now.get(name, 0) - before.get(name, 0)))
@@ -45,12 +46,31 @@ def change_section(asked: Asked) -> Section | None:
             "count as a gain",
             table=cells,
         ))  # fmt: skip
+    rate = _rate_card(asked, week)
+    if rate is not None:
+        cards.append(rate)
     return Section(title="Why traffic changed", cards=tuple(cards))
+
+
+def _rate_card(asked: Asked, week: Window) -> Card | None:
+    """Return why the rate of the predicted outcome changed, where enough of it is known."""
+    outcome = next((item for item in asked.obs.system.outcomes if item.is_predicted), None)
+    if outcome is None:
+        return None
+    try:
+        story = asked.obs.why_changed(rate_name(outcome), window=week, baseline=week.previous)
+    except ExplainError:
+        return None
+    return Card(
+        title=f"{story.subject}, the same week",
+        subtitle="What each part added to the rate; lines are 95% intervals",
+        findings=(story.told,), figure=change_parts(story),
+    )  # fmt: skip
 
 
 def contrast_section(asked: Asked) -> Section | None:
     """Return why the busiest candidate and not the next, where both were explained."""
-    shares = _shares(asked, asked.window)
+    shares = shares_of(asked, asked.window)
     pair = sorted(shares, key=lambda name: (-shares[name], name))[:2]
     if len(pair) < 2:
         return None
@@ -78,7 +98,8 @@ def contrast_section(asked: Asked) -> Section | None:
     return Section(title=f"Why {pair[0]} and not {pair[1]}", cards=tuple(cards))
 
 
-def _shares(asked: Asked, window: Window) -> dict[str, float]:
+def shares_of(asked: Asked, window: Window) -> dict[str, float]:
+    """Return the traffic share of each candidate in a window."""
     rows = asked.rows("traffic_share", by=[asked.candidate], window=window).to_pylist()
     return {
         row[asked.candidate]: row["value"] for row in rows
