@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pellucid.errors import AdditivityError
+from pellucid.errors import AdditivityError, ExplainError, did_you_mean
 from pellucid.explain.explainers.base import Explainer, encode
 from pellucid.explain.explainers.registry import load_explainer
 from pellucid.explain.reference import Reference
@@ -42,8 +42,28 @@ class LoadedModel:
 
     def set_reference(self, reference: Reference) -> None:
         """Attribute against a reference population from now on."""
-        matrix = encode(reference.rows, self.features, self.categories)
-        self.explainer.set_reference(matrix, reference.described)
+        self.explainer.set_reference(self.matrix(reference.rows), reference.described)
+
+    def matrix(self, rows: pa.Table) -> NDArray[np.float64]:
+        """Return the model's features of candidates, shape (n, features).
+
+        Raises
+        ------
+        ExplainError
+            If a feature of the model was never logged.
+        """
+        logged = [name.removeprefix("f_") for name in rows.column_names if name.startswith("f_")]
+        missing = [name for name in self.features if name not in logged]
+        if missing:
+            extra = [name for name in logged if name not in self.features]
+            told = f"; logged and not the model's: {', '.join(extra)}" if extra else ""
+            raise ExplainError(
+                f"model '{self.model_id}' has features that were never logged: "
+                f"{', '.join(missing)}{told}{did_you_mean(missing[0], extra) if extra else ''}; "
+                "log candidates with the names that the model was logged with, or log the model "
+                "as a new version with features=[...] as they are logged"
+            )
+        return encode(rows, self.features, self.categories)
 
 
 def load_model(row: Mapping[str, Any], content: bytes, reference: Reference | None) -> LoadedModel:
@@ -91,10 +111,13 @@ def attribute(
 
     Raises
     ------
+    ExplainError
+        If a feature of the model was never logged, or is missing where the model takes no missing
+        value.
     AdditivityError
         If base value plus attributions miss what the model itself gives for the same features.
     """
-    matrix = encode(rows, model.features, model.categories)
+    matrix = model.matrix(rows)
     base, values = model.explainer.attribute(matrix)
     values = values.astype(np.float32)
     summed = base + values.sum(axis=1, dtype=np.float64)

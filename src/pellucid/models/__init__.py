@@ -1,4 +1,4 @@
-"""Model files as plain arrays: one representation of trees, read from any library's own format.
+"""Model files as plain arrays: trees, linear and additive models, read from any library's own form.
 
 No reader runs code of the file.
 """

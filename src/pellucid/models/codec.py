@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 
 from pellucid.errors import ExplainError
+from pellucid.models.archive import pack, unpack
 from pellucid.models.ensemble import CategorySplit, Ensemble
 
 _ARRAYS = ("starts", "feature", "threshold", "left", "right", "missing_left", "value", "cover")
@@ -27,9 +27,7 @@ def encode_ensemble(ensemble: Ensemble) -> bytes:
         "base": np.array(ensemble.base), "features": np.array(ensemble.features),
         "precision": np.array(ensemble.precision),
     }  # fmt: skip
-    sink = io.BytesIO()
-    np.savez(sink, **arrays)
-    return sink.getvalue()
+    return pack(arrays)
 
 
 def decode_ensemble(content: bytes) -> Ensemble:
@@ -40,9 +38,8 @@ def decode_ensemble(content: bytes) -> Ensemble:
     ExplainError
         If they are not those of an ensemble.
     """
+    found = unpack(content, "an ensemble")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
         ends = found["category_ends"]
         categories = {
             int(node): CategorySplit(found["category_codes"][ends[n] : ends[n + 1]], bool(left))
@@ -55,5 +52,5 @@ def decode_ensemble(content: bytes) -> Ensemble:
             base=float(found["base"]), features=int(found["features"]),
             precision=str(found["precision"]),  # type: ignore[arg-type]
         )  # fmt: skip
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError) as error:
         raise ExplainError(f"this is no file of an ensemble: {error}") from error

@@ -7,7 +7,7 @@ holds it, and kept as plain arrays.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class ReadModel:
     """
 
     ensemble: Ensemble
-    scale: str
+    scale: Literal["log_odds", "raw", "probability"]
     categories: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -58,7 +58,7 @@ def read_sklearn(model: Any) -> ReadModel:
     classes = getattr(model, "classes_", None)
     if (classes is not None and len(classes) != 2) or getattr(model, "n_outputs_", 1) > 1:
         raise DataError(f"a {name}", ["has several outputs; log one binary model for each"])
-    scale = "raw" if classes is None else "log_odds"
+    scale: Literal["log_odds", "raw"] = "raw" if classes is None else "log_odds"
     if name.startswith("HistGradientBoosting"):
         return _histogram(model, scale)
     if name.startswith("GradientBoosting"):
@@ -99,7 +99,7 @@ def _tree(tree: Any, value: np.ndarray) -> Tree:
     )  # fmt: skip
 
 
-def _histogram(model: Any, scale: str) -> ReadModel:
+def _histogram(model: Any, scale: Literal["log_odds", "raw"]) -> ReadModel:
     columns, known = _encoding(model)
     texts = {
         feature: tuple(map(str, values))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.explain.explainers.base import Floats
+from pellucid.explain.explainers.base import Floats, Pairs
+from pellucid.explain.explainers.tree_pairs import tree_pairs
 from pellucid.explain.trees.kernel import Prepared, attribute, prepare
 from pellucid.explain.trees.tables import feature_players
 from pellucid.models.ensemble import Ensemble
@@ -52,6 +53,15 @@ class TreeExplainer:
             players = feature_players(self._ensemble.features)
             self._prepared = prepare(self._ensemble, players=players, reference=self._reference)
         return np.full(len(matrix), self._prepared.base), attribute(self._prepared, matrix)
+
+    def pairs(self, matrix: Floats, reference: Floats) -> Pairs:
+        """Return attributions of rows, shape (n, features), against reference rows."""
+        # By its own trees, whose sums the values are: the library may round otherwise.
+        return Pairs(
+            values=tree_pairs(self._ensemble, matrix, reference),
+            scores=self._ensemble.raw_score(matrix),
+            reference_scores=self._ensemble.raw_score(reference),
+        )
 
     def raw_score(self, matrix: Floats) -> Floats:
         """Return raw scores, on the scale of the attributions."""
