@@ -25,7 +25,7 @@ from pellucid.cli.options import (
     add_window,
     names,
 )
-from pellucid.cli.traffic import add_flow, add_traffic, add_what_if
+from pellucid.cli.traffic import add_flow, add_rules, add_traffic, add_what_if
 from pellucid.errors import PellucidError
 
 _LOGGED = ("decisions", "candidates", "outcomes", "attributions", "training")
@@ -66,8 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (_add_demo, _add_init, _add_log, _add_query, add_explain, add_flips, add_change,
-                add_why, add_group, add_traffic, add_flow, add_what_if, add_attribute, _add_report,
-                _add_check, _add_compact):  # fmt: skip
+                add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_attribute,
+                _add_report, _add_check, _add_compact):  # fmt: skip
         add(commands)
     return parser
 

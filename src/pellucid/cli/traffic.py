@@ -13,6 +13,7 @@ from pellucid.cli.options import (
     add_output,
     add_over,
     add_where,
+    names,
     write,
 )
 from pellucid.errors import ExplainError
@@ -113,6 +114,40 @@ def _what_if(options: argparse.Namespace) -> int:
     obs = open_system(options.lake, system=options.system)
     answer = obs.what_if(*_changes(options), where=options.where, over=options.over)
     return write(options, what_if_text(answer), answer.shares)
+
+
+def add_rules(commands: Commands) -> None:
+    """Add ``pellucid rules``."""
+    parser = add_command(
+        commands, "rules", _rules,
+        "Find a short list of readable rules that picks as the policy does, and where it fails.",
+        "  pellucid rules --over 30d --lake lake/\n"
+        "  pellucid rules --over 14d --baseline 2026-10-04..2026-10-18 --lake lake/",
+    )  # fmt: skip
+    add_where(parser)
+    add_over(parser, "30d")
+    add_baseline(parser, "none: the rules of one period")
+    parser.add_argument("--by", default="", metavar="A,B",
+                        help="dimensions that rules may name; default: all")  # fmt: skip
+    parser.add_argument("--most", type=int, default=16, metavar="N", help="rules; default 16")
+    add_lake(parser)
+    add_output(parser)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.traffic import rule_change_text, rules_text
+
+    obs = open_system(options.lake, system=options.system)
+    by = names(options.by)
+    if options.baseline:
+        change = obs.rules_changed(
+            window=options.over, baseline=options.baseline, where=options.where, by=by,
+            most=options.most,
+        )  # fmt: skip
+        return write(options, rule_change_text(change), change.moves)
+    found = obs.rules(where=options.where, over=options.over, by=by, most=options.most)
+    return write(options, rules_text(found), found.rules)
 
 
 def _changes(options: argparse.Namespace) -> list[PolicyChange]:

@@ -18,6 +18,7 @@ from pellucid.explain.job import attribute_window
 from pellucid.explain.layers import LayerEffects, layer_effects
 from pellucid.explain.policy import PolicyChange
 from pellucid.explain.rate_change import rate_change
+from pellucid.explain.rules import RuleChange, RuleList, compare_rules, find_rules
 from pellucid.explain.story import Story
 from pellucid.explain.traffic import TrafficStory, why_traffic
 from pellucid.explain.whatif import WhatIf, what_if
@@ -182,6 +183,37 @@ class Explaining(Monitoring):
             Of `explain.policy`: `DropLayer`, `ScaleLayer`, `AddToLayer`, `CapShare`, `Cutoff`.
         """
         return what_if(self.system, self.records, changes, window=self.window(over), where=where)
+
+    def rules(
+        self, *, where: str = "", over: str | Window = "30d", by: Sequence[str] = (), most: int = 16
+    ) -> RuleList:
+        """Find a short list of rules that picks as the policy does; see `explain.rules.find_rules`.
+
+        Parameters
+        ----------
+        by : sequence of str
+            Dimensions that rules may name; all by default.
+        most : int, default 16
+            Rules, at most.
+        """
+        return find_rules(self.system, self.records, window=self.window(over), where=where, by=by,
+                          most=most)  # fmt: skip
+
+    def rules_changed(
+        self, *, window: str | Window = "14d", baseline: str | Window = "", where: str = "",
+        by: Sequence[str] = (), most: int = 16,
+    ) -> RuleChange:  # fmt: skip
+        """Find the rules of two periods and where they differ; see `explain.rules.compare_rules`.
+
+        Parameters
+        ----------
+        window, baseline : str or Window
+            By default the last 14 days, and as long right before them.
+        """
+        now = self.window(window)
+        before = self.window(baseline) if baseline else now.previous
+        return compare_rules(self.system, self.records, window=now, baseline=before, where=where,
+                             by=by, most=most)  # fmt: skip
 
     def latest_decision(self) -> str:
         """Return the id of the latest decision.

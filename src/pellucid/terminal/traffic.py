@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pellucid.explain.flow import Flow
 from pellucid.explain.layers import LayerEffects
+from pellucid.explain.rules import RuleChange, RuleList
 from pellucid.explain.traffic import TrafficStory
 from pellucid.explain.whatif import WhatIf
 from pellucid.figures import numbers
-from pellucid.terminal.tables import amount, half, text_table
+from pellucid.terminal.tables import amount, half, shown, text_table
 
 _SHARE = "probability"
 _MOST_MOVES = 8
@@ -98,3 +99,39 @@ def flow_text(flow: Flow, effects: LayerEffects) -> str:
                       numbers.count(own["pending"])]  # fmt: skip
         body.append([name, *cells])
     return "\n\n".join([*tables, text_table(heads, body, right=heads[1:])])
+
+
+def rules_text(found: RuleList) -> str:
+    """Return rules as their paragraph, the rules, and where they fail."""
+    rows = [
+        [shown(row["label"]), row["pick"], numbers.rate(row["share"]),
+         numbers.rate(row["fidelity"]), row["runner_up"] or numbers.NONE]
+        for row in found.rules.to_pylist()
+    ]  # fmt: skip
+    heads = ["where", "pick", "traffic", "right in", "next"]
+    tables = [found.told, text_table(heads, rows, right=heads[2:4])]
+    candidates = [
+        [row["candidate"], numbers.rate(row["share"]), numbers.rate(row["rule_share"]),
+         numbers.rate(row["recall"])]
+        for row in found.candidates.to_pylist() if row["decisions"]
+    ]  # fmt: skip
+    heads = ["picked by the policy", "share", "by the rules", "found by them"]
+    tables.append(text_table(heads, candidates, right=heads[1:]))
+    groups = [
+        [row["dimension"], shown(row["value"] or "(missing)"), numbers.count(row["decisions"]),
+         numbers.rate(row["fidelity"])]
+        for row in found.groups.slice(0, _MOST_MOVES).to_pylist()
+    ]  # fmt: skip
+    heads = ["fails most where", "is", "decisions", "right in"]
+    return "\n\n".join([*tables, text_table(heads, groups, right=heads[2:])])
+
+
+def rule_change_text(change: RuleChange) -> str:
+    """Return where the rules of two periods differ."""
+    rows = [
+        [shown(row["label"]), row["pick_before"], row["pick_after"],
+         numbers.count(row["decisions"]), numbers.rate(row["share"])]
+        for row in change.moves.slice(0, _MOST_MOVES).to_pylist()
+    ]  # fmt: skip
+    heads = ["where", "before", "after", "decisions", "share"]
+    return "\n\n".join([change.told, text_table(heads, rows, right=heads[3:])])
