@@ -20,7 +20,7 @@ from pellucid.explain.reference import Reference
 TOLERANCE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LoadedModel:
     """A logged model version, ready to explain.
 
@@ -32,6 +32,8 @@ class LoadedModel:
         In the model's order.
     categories : dict of str to list of str
     explainer : Explainer
+    reference : Reference, optional
+        What attributions compare with; None for those that need none.
     """
 
     model_id: str
@@ -39,10 +41,7 @@ class LoadedModel:
     features: tuple[str, ...]
     categories: Mapping[str, list[str]]
     explainer: Explainer
-
-    def set_reference(self, reference: Reference) -> None:
-        """Attribute against a reference population from now on."""
-        self.explainer.set_reference(self.matrix(reference.rows), reference.described)
+    reference: Reference | None = None
 
     def matrix(self, rows: pa.Table) -> NDArray[np.float64]:
         """Return the model's features of candidates, shape (n, features).
@@ -79,16 +78,14 @@ def load_model(row: Mapping[str, Any], content: bytes, reference: Reference | No
     ExplainError, MissingExtraError
         If there is no explainer for it, or its library is not installed.
     """
-    model = LoadedModel(
+    return LoadedModel(
         model_id=row["model_id"],
         output_scale=row["output_scale"],
         features=tuple(row["features"]),
         categories=json.loads(row["categories"] or "{}"),
         explainer=load_explainer(row["framework"], content),
+        reference=reference,
     )
-    if reference is not None:
-        model.set_reference(reference)
-    return model
 
 
 def attribute(
@@ -118,8 +115,7 @@ def attribute(
         If base value plus attributions miss what the model itself gives for the same features.
     """
     matrix = model.matrix(rows)
-    base, values = model.explainer.attribute(matrix)
-    values = values.astype(np.float32)
+    base, values, names = _attributed(model, rows.column("candidate_id"), matrix)
     summed = base + values.sum(axis=1, dtype=np.float64)
     _check(model, matrix, summed)
     logged = rows.column("raw_score").to_numpy()
@@ -134,10 +130,31 @@ def attribute(
         "raw_score": logged,
         "residual": logged - summed,
         "sample_weight": np.full(count, sample_weight),
-        "explainer": [model.explainer.name] * count,
+        "explainer": names,
     }
     columns |= {f"a_{name}": values[:, index] for index, name in enumerate(model.features)}
     return pa.table(columns)
+
+
+def _attributed(
+    model: LoadedModel, candidates: pa.ChunkedArray, matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32], pa.Array]:
+    """Return base values, attributions, and the name of the explainer and its reference."""
+    count = len(matrix)
+    base, values = np.empty(count), np.empty(matrix.shape, dtype=np.float32)
+    names = np.full(count, "", dtype=object)
+    reference = model.reference
+    whose = np.array(candidates.to_pylist(), dtype=object)
+    own = [] if reference is None else [name for name in reference.candidates if name in whose]
+    rest = ~np.isin(whose.astype(str), own) if own else np.ones(count, dtype=bool)
+    groups = [*((name, whose == name) for name in own), *([("", rest)] if rest.any() else [])]
+    for name, chosen in groups:
+        if reference is not None:
+            population = reference.of(name) if name else reference
+            model.explainer.set_reference(model.matrix(population.rows), population.described)
+        base[chosen], found = model.explainer.attribute(matrix[chosen])
+        values[chosen], names[chosen] = found, model.explainer.name
+    return base, values, pa.array(names, pa.string())
 
 
 def _check(model: LoadedModel, matrix: np.ndarray, summed: np.ndarray) -> None:

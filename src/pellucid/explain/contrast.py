@@ -140,7 +140,7 @@ def why(
         raise _nothing(system, records, (candidate, not_), window, chosen)
     sums = day_sums(rows, len(values))
     named = {feature.name: feature.label or feature.name for feature in system.features}
-    kinds = [("base", "base", "Average score"),
+    kinds = [("base", "base", "In general"),
              *(("feature", name, named.get(name, name)) for name in features),
              *(("layer", layer.name, layer.label or layer.name) for layer in system.layers),
              ("residual", "residual", "Not explained")]  # fmt: skip

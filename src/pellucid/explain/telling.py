@@ -98,7 +98,7 @@ def _bars(chosen: CandidateView, attribution: Attribution, system: System) -> li
     ]
     rest = sum(bar.attribution for bar in attribution.bars[_BARS_TOLD:])
     lines = [
-        f"For {chosen.candidate_id}, from the average {_signed(attribution.base_value)} to "
+        f"For {chosen.candidate_id}, from its average {_signed(attribution.base_value)} to "
         f"{_signed(attribution.raw_score)} {unit}: {', '.join(shown)}"
         f"{f', all others ({_signed(rest)})' if len(attribution.bars) > _BARS_TOLD else ''}; "
         f"left unexplained: {_tiny(attribution.residual)}."

@@ -22,7 +22,7 @@ from pellucid.windows import Window
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-UNEXPLAINED = "residual"
+GENERAL, UNEXPLAINED = "general", "residual"
 # Sums of attributions, stored as float32, are as exact as this.
 _ROUNDING = 1e-5
 
@@ -92,7 +92,8 @@ def explained_terms(
 
     Decisions count in which a model decided and every eligible candidate has attributions. Where
     the policy adds to probabilities and attributions are in log-odds, the utilities have a logistic
-    link; what it misses, as in a model that is calibrated apart, is the term ``residual``.
+    link; what it misses, as in a model that is calibrated apart, is the term ``residual``. How far
+    the base values of candidates lie apart is the term ``general``, and all begin level.
 
     Raises
     ------
@@ -130,6 +131,10 @@ def explained_terms(
             terms[name] += _floats(rows, f"a{place}")
             place += 1
     total = sum(terms.values(), base)
+    # What candidates are worth in general is a term too: so all begin level.
+    level = float(base.mean()) if len(base) else 0.0
+    terms = {GENERAL: base - level, **terms}
+    base = np.full(len(base), level)
     missed = score_is - (1 / (1 + np.exp(-total)) if is_linked else total)
     terms[UNEXPLAINED] = np.where(np.abs(missed) > _ROUNDING, missed, 0.0)
     return _logged(system, rows, base, terms, len(conditions), is_linked=is_linked)

@@ -18,7 +18,7 @@ from pellucid.explain.records import Records
 from pellucid.explain.replay import Utilities, picks, replay_moves
 from pellucid.explain.spans import day_spans
 from pellucid.explain.telling_traffic import traffic_told
-from pellucid.explain.terms import UNEXPLAINED, LoggedTerms, explained_terms
+from pellucid.explain.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
 
@@ -27,7 +27,8 @@ Floats = NDArray[np.float64]
 MOST_PLAYERS = 10
 _MOST_ROWS = 400_000
 _NOTHING = 1e-9
-_START, _REST = "Even split among the eligible", "Outside the policy"
+_START, _GENERAL = "Even split among the eligible", "How it does in general"
+_REST = "Outside the policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class TrafficStory:
         ``days``, ``share`` and its standard ``error``, ``fidelity``: the part of the decisions in
         which the terms, replayed, pick what was picked.
     parts : pyarrow.Table
-        ``part``, ``kind`` (start, feature, layer, residual, rest), ``label``, ``value``,
+        ``part``, ``kind`` (start, general, feature, layer, residual, rest), ``label``, ``value``,
         ``error``; values add up to the share. Where two are compared also ``versus_value``,
         ``difference`` and ``difference_error``.
     without : pyarrow.Table
@@ -138,7 +139,7 @@ def why_traffic(
     conditions = [decision_filter(system, where), *([decision_filter(system, versus)] if versus
                                                     else [])]  # fmt: skip
     both = spanning(windows)
-    players = find_players(system, records, both, most=MOST_PLAYERS)
+    players = find_players(system, records, both, most=MOST_PLAYERS - 1)
     # A side is a window and a condition.
     sides = [(0, 0), *([(0, 1)] if versus else [(1, 0)] if baseline else [])]
 
@@ -174,6 +175,7 @@ def _labels(system: System, players: Players) -> list[tuple[str, str, str]]:
     layers = {layer.name: layer.label or layer.name for layer in system.layers}
     return [
         ("start", "start", _START),
+        (GENERAL, "general", _GENERAL),
         *((name, "feature", features.get(name, name.capitalize())) for name in players.groups),
         (UNEXPLAINED, "residual", "Not explained"),
         *((name, "layer", layers[name]) for name in (*players.layers, *players.movers)),
@@ -182,7 +184,7 @@ def _labels(system: System, players: Players) -> list[tuple[str, str, str]]:
 
 
 def _terms_of(utilities: Utilities, players: Players) -> Utilities:
-    names = (*players.groups, UNEXPLAINED, *players.layers)
+    names = (GENERAL, *players.groups, UNEXPLAINED, *players.layers)
     order = [utilities.terms.index(name) for name in names]
     return replace(utilities, terms=names, added=utilities.added[order])
 
@@ -265,7 +267,7 @@ def _tables(
     order = _order(labels, columns)
     parts = _table([labels[place] for place in order],
                    {name: own[order] for name, own in columns.items()})  # fmt: skip
-    terms = [label for label in labels if label[1] in ("feature", "residual", "layer")]
+    terms = [label for label in labels if label[1] in ("general", "feature", "residual", "layer")]
     replayed = whole.stop
     count = len(means[0]) - replayed - 1
     columns = {}
@@ -280,17 +282,18 @@ def _tables(
 
 
 def _order(labels: Sequence[tuple[str, str, str]], columns: Mapping[str, Floats]) -> list[int]:
-    """Return the start, features by size with the others last, then the policy in its order."""
+    """Return start and general, features by size, the others last, then the policy in order."""
     size = np.abs(columns.get("difference", columns["value"]))
     features = [place for place, label in enumerate(labels) if label[1] == "feature"]
     features.sort(key=lambda place: (labels[place][0] == OTHERS, -size[place]))
-    idle = {"residual", "rest"}
-    after = [
+    idle = {"general", "residual", "rest"}
+    rest = [
         place for place, label in enumerate(labels)
         if label[1] not in ("start", "feature")
         and not (label[1] in idle and all(abs(own[place]) < _NOTHING for own in columns.values()))
     ]  # fmt: skip
-    return [0, *features, *after]
+    general = [place for place in rest if labels[place][1] == "general"]
+    return [0, *general, *features, *(place for place in rest if place not in general)]
 
 
 def _table(labels: Sequence[tuple[str, str, str]], columns: Mapping[str, Floats]) -> pa.Table:

@@ -201,6 +201,7 @@ class Liar:
 
 def test_bars_that_do_not_add_up_are_refused() -> None:
     rows = features(3).append_column("raw_score", pa.array([7.0] * 3))
+    rows = rows.append_column("candidate_id", pa.array(["x"] * 3))
     model = LoadedModel("m:1", "log_odds", tuple(FEATURES), CATEGORIES, Liar())
     with pytest.raises(AdditivityError, match=r"= 3\.0+, but the model gives 7\.0"):
         attribute(model, rows)

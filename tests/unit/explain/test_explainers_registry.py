@@ -148,7 +148,7 @@ def test_a_function_is_explained_where_it_is_and_its_attributions_are_logged(
     log_scores(log, "mine:1", score(rows()))
     candidates = open_system(tmp_path).records.rows("candidates")
     model = LoadedModel("mine:1", "raw", NAMES, {}, CallableExplainer(score, library="mine"))
-    model.set_reference(Reference(candidates, "60 candidates"))
+    model.reference = Reference(candidates, "60 candidates")
     log.table("attributions", attribute(model, candidates)).raise_for_refused()
     stored = open_system(tmp_path).records.rows("attributions")
     assert stored.num_rows == 60

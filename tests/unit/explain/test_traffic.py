@@ -16,32 +16,33 @@ from pellucid.explain.traffic import TrafficStory, why_traffic
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
-TERMS = ["amount", "bank", "residual", *LAYERS]
+TERMS = ["general", "amount", "bank", "residual", *LAYERS]
 
 
 def ask(obs, candidate: str = "x", window: Window = WINDOW, **options) -> TrafficStory:
     return why_traffic(obs.system, obs.records, candidate, window=window, **options)
 
 
-def utilities(own: list[dict], scale: str) -> tuple[list[float], list[list[float]]]:
-    """Return base and terms of each candidate."""
-    bases, terms = [], []
+def utilities(own: list[dict], level: float, scale: str) -> list[list[float]]:
+    """Return the terms of each candidate: three of the score, then what the link misses, layers."""
+    terms = []
     for row in own:
         score = row["base_value"] + float(row["a_amount"]) + float(row["a_bank"])
         reached = 1 / (1 + np.exp(-score)) if scale == "probability" else score
         is_at = row["probability"] if scale == "probability" else row["raw_score"]
-        bases.append(row["base_value"])
-        terms.append([float(row["a_amount"]), float(row["a_bank"]), is_at - reached,
-                      row["layer_fees"] or 0.0, row["layer_cap"] or 0.0])  # fmt: skip
-    return bases, terms
+        terms.append([
+            row["base_value"] - level, float(row["a_amount"]), float(row["a_bank"]),
+            is_at - reached, row["layer_fees"] or 0.0, row["layer_cap"] or 0.0,
+        ])  # fmt: skip
+    return terms
 
 
-def part_of_pick(bases, terms, names, kept: set[int], scale: str, candidate: str) -> float:
+def part_of_pick(level, terms, names, kept: set[int], scale: str, candidate: str) -> float:
     values = []
-    for base, own in zip(bases, terms, strict=True):
-        score = base + sum(own[place] for place in (0, 1) if place in kept)
+    for own in terms:
+        score = level + sum(own[place] for place in (0, 1, 2) if place in kept)
         score = 1 / (1 + np.exp(-score)) if scale == "probability" else score
-        values.append(score + sum(own[place] for place in (2, 3, 4) if place in kept))
+        values.append(score + sum(own[place] for place in (3, 4, 5) if place in kept))
     best = [name for name, value in zip(names, values, strict=True) if value > max(values) - 1e-6]
     return (candidate in best) / len(best)
 
@@ -50,20 +51,23 @@ def brute(rows: dict[str, Rows], scale: str, candidate: str, chosen=lambda row: 
     """Return the parts of the share in each decision, with weights and days."""
     explained = {(row["decision_id"], row["candidate_id"]): row for row in rows["attributions"]
                  if row["model_id"] == "m:1"}  # fmt: skip
-    parts, weights, days, shares, same = [], [], [], [], []
+    whole = []
     for decision in rows["decisions"]:
         own = [row for row in rows["candidates"]
                if row["decision_id"] == decision["decision_id"] and row["is_eligible"]]  # fmt: skip
         keys = [(row["decision_id"], row["candidate_id"]) for row in own]
         if not own or decision["arm"] == "control" or decision["pick_model"] is None:
             continue
-        if not chosen(decision) or not all(key in explained for key in keys):
+        if all(key in explained for key in keys):
+            whole.append((decision, [row | explained[key]
+                                     for row, key in zip(own, keys, strict=True)]))  # fmt: skip
+    level = np.mean([row["base_value"] for _, own in whole for row in own])
+    parts, weights, days, shares, same = [], [], [], [], []
+    for decision, own in whole:
+        if not chosen(decision):
             continue
         names = [row["candidate_id"] for row in own]
-        bases, terms = utilities(
-            [row | explained[key] for row, key in zip(own, keys, strict=True)], scale
-        )
-        asked = (bases, terms, names)
+        asked = (level, utilities(own, level, scale), names)
         values = np.zeros(len(TERMS))
         orders = list(permutations(range(len(TERMS))))
         for order in orders:
@@ -73,13 +77,13 @@ def brute(rows: dict[str, Rows], scale: str, candidate: str, chosen=lambda row: 
                 kept = {*kept, place}
                 values[place] += part_of_pick(*asked, kept, scale, candidate) - before
         start = part_of_pick(*asked, set(), scale, candidate)
-        end = part_of_pick(*asked, set(range(5)), scale, candidate)
+        end = part_of_pick(*asked, set(range(6)), scale, candidate)
         is_chosen = float(decision["chosen"] == candidate)
         parts.append([start, *values / len(orders), is_chosen - end])
         shares.append(is_chosen)
-        winner = max(names, key=lambda name: part_of_pick(*asked, set(range(5)), scale, name))
+        winner = max(names, key=lambda name: part_of_pick(*asked, set(range(6)), scale, name))
         same.append(winner == decision["chosen"])
-        weights.append(explained[keys[0]]["sample_weight"] or 1.0)
+        weights.append(own[0]["sample_weight"] or 1.0)
         days.append(decision["decided_at"].date().toordinal())
     return (np.array(parts), np.array(weights), np.array(days), np.array(shares), np.array(same))
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from tqdm import tqdm
 
 from pellucid.engine.sql import quoted, text
 from pellucid.errors import ExplainError
 from pellucid.explain.attribution import LoadedModel, attribute
 from pellucid.explain.job.plans import Plan, make_plan, store_plans, stored_plans, unplanned
+from pellucid.explain.job.reference import ensure_reference
 from pellucid.explain.records import Records, within
-from pellucid.explain.reference import DAYS, ROWS, store_reference, stored_reference
 from pellucid.schema.tables import ATTRIBUTIONS, SAMPLE_WEIGHT
 from pellucid.spec.system import System
 from pellucid.store.writer import BatchKey, Receipt, Writer
@@ -46,7 +44,7 @@ def attribute_window(
     writer = Writer(records.lake)
     stored = duplicates = 0
     for model in filter(None, models):
-        _ensure_reference(records, model)
+        ensure_reference(records, model, window)
         plans = stored_plans(records.lake, model.model_id)
         for span in unplanned(plans, window):
             plan = make_plan(
@@ -82,27 +80,6 @@ def _carry_out(
 def _source(model_id: str, plan: Plan) -> str:
     named = f"{model_id} {plan.start.isoformat()} {plan.end.isoformat()}"
     return f"attribute-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
-
-
-def _ensure_reference(records: Records, model: LoadedModel) -> None:
-    """Give a model a reference population: candidates that it scored in its first days."""
-    if stored_reference(records.lake, model.model_id) is not None:
-        return
-    of_model = f"model_id = {text(model.model_id)}"
-    first = records.rows("decisions", where=of_model, columns=["decided_at"]).column("decided_at")
-    start = pc.min(first).as_py()
-    days = Window(start, start + timedelta(days=DAYS))
-    rows = records.query(
-        "SELECT c.* FROM candidates AS c SEMI JOIN (SELECT decision_id FROM decisions "
-        f"WHERE {of_model} AND {within(days)}) AS d ON d.decision_id = c.decision_id "
-        f"WHERE c.raw_score IS NOT NULL AND {within(days)} "
-        f"ORDER BY hash(c.decision_id || c.candidate_id) LIMIT {ROWS}",
-        ("candidates", "decisions"),
-        days,
-    )
-    if rows.num_rows:
-        named = f"{days.start:%Y-%m-%d}..{days.end:%Y-%m-%d}"
-        model.set_reference(store_reference(records.lake, model.model_id, rows, named))
 
 
 def _scored(records: Records, model_id: str, plan: Plan, window: Window) -> pa.Table:
