@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.engine.sql import text
-from pellucid.errors import UnknownNameError
+from pellucid.errors import AdditivityError, ExplainError, UnknownNameError
 from pellucid.explain.attribution import attribute
 from pellucid.explain.records import Records
 from pellucid.explain.story import Story, make_story
@@ -66,4 +66,12 @@ def find_decision(records: Records, decision_id: str) -> dict[str, Any]:
 def _explained_now(records: Records, model_id: str | None, candidates: pa.Table) -> pa.Table | None:
     scored = candidates.filter(pc.is_valid(candidates.column("raw_score")))
     model = records.model(model_id) if scored.num_rows else None
-    return attribute(model, scored) if model else None
+    if model is None:
+        return None
+    try:
+        return attribute(model, scored)
+    except AdditivityError:
+        raise
+    except ExplainError:
+        # A function has no attributions before its reference population is stored.
+        return None

@@ -309,8 +309,9 @@ class Logger:
 
         Parameters
         ----------
-        model : LightGBM, XGBoost or CatBoost model, or tree model of scikit-learn
-            Stored as text, UBJSON, JSON or plain arrays, none of which can run code.
+        model : LightGBM, XGBoost, CatBoost or ONNX model, tree or linear model of scikit-learn, \
+                explainable boosting machine, or a `Composition` of logged models
+            Stored as text, UBJSON, JSON, ONNX or plain arrays, none of which can run code.
         name, version : str
             Make up the model id, ``name:version``.
         trained_at : datetime

@@ -200,8 +200,8 @@ MODELS = Table(
         Field(name="importances", type="string", role="text",
               meaning="JSON: feature to global importance (total gain for tree ensembles)."),
         Field(name="parts", type="string", role="text",
-              meaning="JSON: models it is made of, and how they compose "
-              "(sum, product, cascade, choice)."),
+              meaning="JSON: logged models that it is made of, and how they compose "
+              "(sum, mixture)."),
         Field(name="artifact_uri", type="string", role="text",
               meaning="The model file, relative to the system's folder or absolute."),
         Field(name="artifact_sha256", type="string", role="id",
