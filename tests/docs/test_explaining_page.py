@@ -37,7 +37,8 @@ def test_every_block_runs_in_order(tmp_path: Path) -> None:
 def test_its_commands_parse() -> None:
     parser = make_parser()
     for line in ("change traffic_share --of elm-direct", "change approval_rate",
-                 "traffic elm-direct", "flow", "what-if --drop fees", "why cedar-direct --not elm-direct", "attribute --over 30d",
+                 "traffic elm-direct", "flow", "what-if --drop fees",
+                 "why cedar-direct --not elm-direct", "attribute --over 30d", "flips ID", "rules",
                  "group --where country"):  # fmt: skip
         assert f"pellucid {line}" in TEXT.replace('"country', "country")
         assert parser.parse_args([*line.split(), "--lake", "x"]).run

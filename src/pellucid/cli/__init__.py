@@ -13,6 +13,7 @@ from pellucid.cli.explaining import (
     add_explain,
     add_flips,
     add_group,
+    add_models,
     add_why,
 )
 from pellucid.cli.options import (
@@ -66,8 +67,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (_add_demo, _add_init, _add_log, _add_query, add_explain, add_flips, add_change,
-                add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_attribute,
-                _add_report, _add_check, _add_compact):  # fmt: skip
+                add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_models,
+                add_attribute, _add_report, _add_check, _add_compact):  # fmt: skip
         add(commands)
     return parser
 

@@ -163,6 +163,36 @@ def _group(options: argparse.Namespace) -> int:
     return write(options, group_text(story), story.parts)
 
 
+def add_models(commands: Commands) -> None:
+    """Add ``pellucid models``."""
+    parser = add_command(
+        commands, "models", _models,
+        "Score logged candidates with two models and tell how they differ.",
+        "  pellucid models approval:1 approval:2 --lake lake/\n"
+        "  pellucid models approval:1 approval:2 --over 7d --baseline 2026-10-01..2026-10-08 "
+        "--lake lake/",
+    )  # fmt: skip
+    parser.add_argument("before", metavar="MODEL", help="the earlier model's id")
+    parser.add_argument("after", metavar="MODEL", help="the later one's")
+    add_over(parser, "30d")
+    add_baseline(parser, "none: the models only")
+    add_where(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.stories import versions_text
+
+    obs = open_system(options.lake, system=options.system)
+    change = obs.compare_models(
+        options.before, options.after, over=options.over, baseline=options.baseline,
+        where=options.where,
+    )  # fmt: skip
+    return write(options, versions_text(change), change.parts)
+
+
 def add_attribute(commands: Commands) -> None:
     """Add ``pellucid attribute``."""
     parser = add_command(

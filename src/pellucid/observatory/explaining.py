@@ -21,6 +21,7 @@ from pellucid.explain.rate_change import rate_change
 from pellucid.explain.rules import RuleChange, RuleList, compare_rules, find_rules
 from pellucid.explain.story import Story
 from pellucid.explain.traffic import TrafficStory, why_traffic
+from pellucid.explain.versions import VersionChange, compare_models
 from pellucid.explain.whatif import WhatIf, what_if
 from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
@@ -214,6 +215,24 @@ class Explaining(Monitoring):
         before = self.window(baseline) if baseline else now.previous
         return compare_rules(self.system, self.records, window=now, baseline=before, where=where,
                              by=by, most=most)  # fmt: skip
+
+    def compare_models(
+        self, before: str, after: str, *, over: str | Window = "30d", baseline: str | Window = "",
+        where: str = "", most_decisions: int = 2000,
+    ) -> VersionChange:  # fmt: skip
+        """Score logged candidates with two models; see `explain.versions.compare_models`.
+
+        Parameters
+        ----------
+        before, after : str
+            Model ids.
+        over, baseline : str or Window
+            The period, and an earlier one to tell other customers from another model.
+        """
+        return compare_models(
+            self.system, self.records, before, after, window=self.window(over), where=where,
+            baseline=self.window(baseline) if baseline else None, most_decisions=most_decisions,
+        )  # fmt: skip
 
     def latest_decision(self) -> str:
         """Return the id of the latest decision.

@@ -6,6 +6,7 @@ from pellucid.explain.change_story import ChangeStory
 from pellucid.explain.contrast import Contrast
 from pellucid.explain.flips import Flips
 from pellucid.explain.groups import GroupStory
+from pellucid.explain.versions import VersionChange
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
 
@@ -119,4 +120,28 @@ def group_text(story: GroupStory) -> str:
     if together:
         heads = [*by, "told together, as they say much the same", "mean", "± 95%"]
         tables.append(text_table(heads, together, right=heads[-2:]))
+    return "\n\n".join(tables)
+
+
+def versions_text(change: VersionChange) -> str:
+    """Return how two models differ: the paragraph, the parts, and whom each prefers."""
+    scale = change.scale
+    rows = [
+        [row["label"], amount(row["before"], scale), amount(row["after"], scale),
+         amount(row["difference"], scale), half(row["error"], scale)]
+        for row in change.parts.to_pylist()
+    ]  # fmt: skip
+    rows.append(["Score", "", "", amount(change.difference, scale), half(change.error, scale)])
+    heads = ["part", change.before, change.after, "difference", "± 95%"]
+    picks = [
+        [row["candidate"], numbers.rate(row["before"]), numbers.rate(row["after"]),
+         numbers.points(row["change"], 2)]
+        for row in change.picks.to_pylist()
+    ]  # fmt: skip
+    preferred = ["preferred", f"by {change.before}", f"by {change.after}", "change"]
+    split = [[row["part"], amount(row["change"], scale)] for row in change.split.to_pylist()]
+    tables = [change.told, text_table(heads, rows, right=heads[1:]),
+              text_table(preferred, picks, right=preferred[1:])]  # fmt: skip
+    if split:
+        tables.append(text_table(["change of the mean score", "part"], split, right=["part"]))
     return "\n\n".join(tables)
