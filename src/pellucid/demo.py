@@ -52,7 +52,10 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
     yield f"  explained {receipt.stored:,} candidates; every one adds up to its score"
     yield ""
     yield from _findings(obs)
-    size = write_report(obs, report, over="14d")
+    learned = obs.learned()
+    for found in learned:
+        yield f"What the model learned ({found.verdict}): {found.told}"
+    size = write_report(obs, report, over="14d", learned=learned)
     yield ""
     yield f"Report: {report} ({size / 1e6:.1f} MB, opens offline)"
     yield f"Why one payment went where it went: pellucid explain {_moved(obs)} --lake {lake}"

@@ -26,7 +26,7 @@ from pellucid.cli.options import (
     add_window,
     names,
 )
-from pellucid.cli.traffic import add_flow, add_rules, add_traffic, add_what_if
+from pellucid.cli.traffic import add_flow, add_learned, add_rules, add_traffic, add_what_if
 from pellucid.errors import PellucidError
 
 _LOGGED = ("decisions", "candidates", "outcomes", "attributions", "training")
@@ -66,9 +66,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
-    for add in (_add_demo, _add_init, _add_log, _add_query, add_explain, add_flips, add_change,
-                add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_models,
-                add_attribute, _add_report, _add_check, _add_compact):  # fmt: skip
+    for add in (
+        _add_demo, _add_init, _add_log, _add_query, add_explain, add_flips, add_change, add_why,
+        add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
+        add_attribute, _add_report, _add_check, _add_compact,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -212,6 +214,8 @@ def _add_report(commands: Commands) -> None:
     parser.add_argument("--output", type=Path, default=Path("pellucid-report.html"), metavar="FILE")
     parser.add_argument("--decision", metavar="ID", help="the decision to tell; default: a telling "
                         "one is picked")  # fmt: skip
+    parser.add_argument("--learned", action="store_true", help="look for what the model learned of "
+                        "the calendar too: trains models again")  # fmt: skip
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -220,8 +224,9 @@ def _report(options: argparse.Namespace) -> int:
 
     obs = open_system(options.lake, system=options.system)
     size = write_report(
-        obs, options.output, over=options.over, as_of=options.as_of, decision_id=options.decision
-    )
+        obs, options.output, over=options.over, as_of=options.as_of, decision_id=options.decision,
+        learned=obs.learned() if options.learned else (),
+    )  # fmt: skip
     sys.stdout.write(f"{options.output} ({size / 1e6:.1f} MB)\n")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from pellucid.cli.options import (
@@ -114,6 +115,28 @@ def _what_if(options: argparse.Namespace) -> int:
     obs = open_system(options.lake, system=options.system)
     answer = obs.what_if(*_changes(options), where=options.where, over=options.over)
     return write(options, what_if_text(answer), answer.shares)
+
+
+def add_learned(commands: Commands) -> None:
+    """Add ``pellucid learned``."""
+    parser = add_command(
+        commands, "learned", _learned,
+        "Find traffic lost every week because of what the model learned, and what taught it.",
+        "  pellucid learned --lake lake/\n"
+        "  pellucid learned --over 84d --lake lake/",
+    )  # fmt: skip
+    add_over(parser, "56d")
+    add_lake(parser)
+    parser.add_argument("--format", dest="style", default="text", choices=("text", "json"))
+
+
+def _learned(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.traffic import learned_json, learned_text
+
+    found = open_system(options.lake, system=options.system).learned(over=options.over)
+    sys.stdout.write(f"{learned_json(found) if options.style == 'json' else learned_text(found)}\n")
+    return 0
 
 
 def add_rules(commands: Commands) -> None:

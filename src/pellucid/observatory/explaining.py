@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pellucid.engine.sql import instant, text
 from pellucid.errors import ExplainError, UnknownNameError
@@ -16,6 +16,8 @@ from pellucid.explain.flow import Flow, policy_flow
 from pellucid.explain.groups import GroupStory, explain_group
 from pellucid.explain.job import attribute_window
 from pellucid.explain.layers import LayerEffects, layer_effects
+from pellucid.explain.learned.find import learned_artefacts
+from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.explain.policy import PolicyChange
 from pellucid.explain.rate_change import rate_change
 from pellucid.explain.rules import RuleChange, RuleList, compare_rules, find_rules
@@ -27,6 +29,13 @@ from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt
 from pellucid.windows import Window, spanning
+
+# A day whose last decision is as late, or first as early, counts as whole.
+_NEARLY_A_DAY = timedelta(hours=6)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class Explaining(Monitoring):
@@ -184,6 +193,26 @@ class Explaining(Monitoring):
             Of `explain.policy`: `DropLayer`, `ScaleLayer`, `AddToLayer`, `CapShare`, `Cutoff`.
         """
         return what_if(self.system, self.records, changes, window=self.window(over), where=where)
+
+    def learned(self, *, over: str | Window = "56d") -> tuple[LearnedArtefact, ...]:
+        """Find traffic lost every week because of what a model learned; see `explain.learned`.
+
+        Attributions must be stored: `attribute` first. Training rows, where they are logged, tell
+        what taught it.
+
+        Parameters
+        ----------
+        over : str or Window
+            At least four weeks; eight find smaller losses. A length, such as ``56d``, is taken up
+            to the last whole day that has decisions, and from the first one on.
+        """
+        if isinstance(over, Window) or ".." in over:
+            return learned_artefacts(self.system, self.records, window=self.window(over))
+        first, last = self.span()
+        end = _midnight(last + _NEARLY_A_DAY)
+        asked = self.window(over, as_of=end)
+        window = Window(max(asked.start, _midnight(first + timedelta(days=1) - _NEARLY_A_DAY)), end)
+        return learned_artefacts(self.system, self.records, window=window)
 
     def rules(
         self, *, where: str = "", over: str | Window = "30d", by: Sequence[str] = (), most: int = 16

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.figures import numbers
 from pellucid.observatory import Observatory
 from pellucid.report.content import Definition, ReportContent, Section
@@ -20,7 +22,7 @@ from pellucid.report.sections import (
     traffic_section,
 )
 from pellucid.report.told import report_story
-from pellucid.report.traffic import layers_section, share_section
+from pellucid.report.traffic import layers_section, learned_section, share_section
 from pellucid.report.why import change_section, contrast_section
 from pellucid.spec.codec import fingerprint
 from pellucid.windows import Window
@@ -33,6 +35,7 @@ def write_report(
     over: str | Window = "30d",
     as_of: datetime | None = None,
     decision_id: str | None = None,
+    learned: Sequence[LearnedArtefact] = (),
 ) -> int:
     """Write a report as one HTML file that opens offline.
 
@@ -46,6 +49,9 @@ def write_report(
         See only what was recorded by then.
     decision_id : str, optional
         The decision to tell; by default one that a policy layer moved.
+    learned : sequence of LearnedArtefact
+        What `Observatory.learned` found, to be told too; it trains models again, so the report does
+        not look for it by itself.
 
     Returns
     -------
@@ -61,7 +67,8 @@ def write_report(
     MissingExtraError
         If Jinja or Plotly is not installed.
     """
-    page = render_report(report_content(obs, over=over, as_of=as_of, decision_id=decision_id))
+    content = report_content(obs, over=over, as_of=as_of, decision_id=decision_id, learned=learned)
+    page = render_report(content)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(page)
@@ -76,6 +83,7 @@ def report_content(
     over: str | Window = "30d",
     as_of: datetime | None = None,
     decision_id: str | None = None,
+    learned: Sequence[LearnedArtefact] = (),
 ) -> ReportContent:
     """Return everything that a report shows; see `write_report`."""
     asked = ask(obs, over=over, as_of=as_of)
@@ -83,6 +91,7 @@ def report_content(
     sections: list[Section | None] = [
         traffic_section(asked, order),
         change_section(asked),
+        learned_section(learned),
         policy_section(asked, order),
         layers_section(asked),
         share_section(asked),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pellucid.errors import ExplainError, UnknownNameError
+from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.explain.policy import DropLayer
 from pellucid.figures.parts import traffic_parts
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
 from pellucid.report.questions import Asked
 from pellucid.report.why import shares_of
+
+_VERDICTS = {
+    "incident": "learned from an incident", "habit": "a habit of the weekday",
+    "mixed": "an incident and a habit", "unclear": "what taught it is not clear",
+    "untraced": "what taught it cannot be traced",
+}  # fmt: skip
 
 
 def share_section(asked: Asked) -> Section | None:
@@ -74,3 +83,16 @@ def layers_section(asked: Asked) -> Section | None:
              subtitle="The logged decisions replayed without it, all else as logged",
              table=Table(columns, tuple(rows)), width="wide"),
     ))  # fmt: skip
+
+
+def learned_section(found: Sequence[LearnedArtefact]) -> Section | None:
+    """Return what the model learned of the calendar, where traffic is lost by it every week."""
+    if not found:
+        return None
+    cards = tuple(
+        Card(title=f"{item.loss.candidate}: {_VERDICTS[item.verdict]}", findings=(item.told,),
+             subtitle="Found by itself: recurrence, the term that carries it, training dates, and "
+             "training again without them")
+        for item in found
+    )  # fmt: skip
+    return Section(title="What the model learned", cards=cards)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from pellucid.explain.flow import Flow
 from pellucid.explain.layers import LayerEffects
+from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.explain.rules import RuleChange, RuleList
 from pellucid.explain.traffic import TrafficStory
 from pellucid.explain.whatif import WhatIf
@@ -99,6 +103,25 @@ def flow_text(flow: Flow, effects: LayerEffects) -> str:
                       numbers.count(own["pending"])]  # fmt: skip
         body.append([name, *cells])
     return "\n\n".join([*tables, text_table(heads, body, right=heads[1:])])
+
+
+def learned_text(found: Sequence[LearnedArtefact]) -> str:
+    """Return what models learned, a paragraph each."""
+    if not found:
+        return "Nothing that comes back every week is what a model makes of the calendar."
+    return "\n\n".join(f"{item.verdict.upper()}: {item.told}" for item in found)
+
+
+def learned_json(found: Sequence[LearnedArtefact]) -> str:
+    """Return what models learned as JSON, a line each."""
+    return "\n".join(
+        json.dumps({
+            "verdict": item.verdict, "candidate": item.loss.candidate,
+            "weekday": item.loss.weekday, "model_id": item.model_id, "p": item.loss.p_value,
+            "share": item.cause.share, "share_elsewhere": item.cause.share_elsewhere,
+            "told": item.told,
+        }) for item in found
+    )  # fmt: skip
 
 
 def rules_text(found: RuleList) -> str:

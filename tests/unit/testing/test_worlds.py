@@ -13,7 +13,7 @@ from pellucid.schema.fields import ANY
 from pellucid.schema.tables import TABLES
 from pellucid.schema.validate import validate
 from pellucid.spec.bind import check_system, declared_names
-from pellucid.testing.worlds import END_AT, Outage, UnitChange, encode, payment_world
+from pellucid.testing.worlds import END_AT, Outage, UnitChange, WeekdayHabit, encode, payment_world
 from pellucid.testing.worlds.population import COUNTRIES
 from pellucid.testing.worlds.routes import ROUTES
 
@@ -252,9 +252,11 @@ def test_wrong_settings_are_reported_at_once():
         payment_world(decisions=0, live_days=0, end_at=END_AT.replace(hour=1))
     outage = Outage(route="cedar-dirct", start_at=END_AT.replace(tzinfo=None), hours=2)
     change = UnitChange(feature="route", start_at=END_AT)
+    habit = WeekdayHabit(route="cedar-direct", weekday="tuseday", start_at=END_AT)
     with pytest.raises(SpecError, match="cedar-direct") as caught:
-        payment_world(incidents=[outage, change], decisions=100)
-    assert len(caught.value.problems) == 3
+        payment_world(incidents=[outage, change, habit], decisions=100)
+    assert len(caught.value.problems) == 4
+    assert "'tuesday'" in caught.value.problems[3]
 
 
 def test_missing_lightgbm_is_said(monkeypatch):

@@ -14,6 +14,7 @@ from pellucid.testing.worlds import (
     Outage,
     StaleFeature,
     UnitChange,
+    WeekdayHabit,
     demo_incidents,
 )
 
@@ -124,6 +125,30 @@ def test_issuer_decline_lowers_one_issuer_on_every_route(calm, planted, days_bef
     np.testing.assert_allclose(shift[hit], -1.5, atol=1e-9)
     assert (chance == without)[~hit].all()
     assert view.world.truth.is_approved[hit].mean() < calm.world.truth.is_approved.mean() - 0.1
+
+
+def test_weekday_habit_lowers_one_route_on_its_weekday_in_history_and_live(
+    calm, planted, days_before_end
+):
+    """Its true chances fall on each such day, and on no other; the training labels show it too."""
+    habit = WeekdayHabit(
+        route="cedar-direct", weekday="friday", start_at=days_before_end(28), effect=-2.0
+    )
+    view = planted(habit)
+    is_friday = view.candidates("f_weekday")[:, 0] == "friday"
+    hit = is_friday[:, None] & (view.routes == "cedar-direct")
+    chance, without = view.truth("approval_probability"), view.truth("approval_without_incidents")
+    shift = np.log(chance / (1 - chance)) - np.log(without / (1 - without))
+    np.testing.assert_allclose(shift[hit], -2.0, atol=1e-9)
+    assert (chance == without)[~hit].all()
+    rates = []
+    for world in (view.world, calm.world):
+        rows = [row for row in world.tables["training"].to_pylist()
+                if row["candidate_id"] == "cedar-direct"]  # fmt: skip
+        labels = {on: [row["label"] for row in rows if (row["f_weekday"] == "friday") == on]
+                  for on in (True, False)}  # fmt: skip
+        rates.append(np.mean(labels[True]) - np.mean(labels[False]))
+    assert rates[0] < -0.2 < -0.1 < rates[1]
 
 
 def test_fee_change_multiplies_one_routes_fee(calm, planted, days_before_end):

@@ -10,6 +10,7 @@ from pellucid.testing.worlds.incidents import (
     Outage,
     StaleFeature,
     UnitChange,
+    WeekdayHabit,
     demo_incidents,
 )
 from pellucid.testing.worlds.payments import PaymentWorld, WorldTruth, payment_world
@@ -26,6 +27,7 @@ __all__ = [
     "PaymentWorld",
     "StaleFeature",
     "UnitChange",
+    "WeekdayHabit",
     "WorldConfig",
     "WorldTruth",
     "demo_incidents",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pellucid.testing.worlds.clock import DAY_US, HOUR_US
 from pellucid.testing.worlds.config import WorldConfig
-from pellucid.testing.worlds.incidents import IssuerDecline, Outage
+from pellucid.testing.worlds.incidents import IssuerDecline, Outage, WeekdayHabit
 from pellucid.testing.worlds.noise import logistic
 from pellucid.testing.worlds.population import (
     CARD_TYPES,
@@ -106,11 +106,13 @@ class ApprovalLaw:
         """Add the incidents' effects to `odds` in place; return whether there were any."""
         is_shifted = False
         for incident in self._incidents:
-            if not isinstance(incident, Outage | IssuerDecline):
+            if not isinstance(incident, Outage | IssuerDecline | WeekdayHabit):
                 continue
             hit = incident.covers(at_us)
             if isinstance(incident, Outage):
                 odds[hit, ROUTE_NAMES.index(incident.route)] += OUTAGE_EFFECT
+            elif isinstance(incident, WeekdayHabit):
+                odds[hit, ROUTE_NAMES.index(incident.route)] += incident.effect
             else:
                 hit &= payments.issuer == ISSUERS.index(incident.issuer)
                 odds[hit] += incident.effect

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.testing.worlds.clock import WEEKDAYS
 from pellucid.testing.worlds.features import FEATURES
 from pellucid.testing.worlds.incidents import Incident, UnitChange
 from pellucid.testing.worlds.population import COUNTRIES, ISSUERS
@@ -15,6 +16,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "issuer": ISSUERS,
     "country": tuple(country.code for country in COUNTRIES),
     "feature": tuple(feature.name for feature in FEATURES),
+    "weekday": WEEKDAYS,
 }
 _NUMBERS = tuple(feature.name for feature in FEATURES if feature.kind == "number")
 
@@ -25,8 +27,8 @@ def check_incidents(incidents: Sequence[Incident]) -> None:
     Raises
     ------
     SpecError
-        If one names a route, issuer, country or feature that the world lacks, changes the unit of
-        what is not a number, or starts at a time without zone; all problems at once.
+        If one names a route, issuer, country, feature or weekday that the world lacks, changes the
+        unit of what is not a number, or starts at a time without zone; all problems at once.
     """
     problems = []
     for place, incident in enumerate(incidents):

@@ -8,6 +8,7 @@ from pellucid.testing.worlds.rows import Ints
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

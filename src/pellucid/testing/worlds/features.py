@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pellucid.spec.system import Feature
-from pellucid.testing.worlds.clock import HOUR_US, microseconds, weekdays
+from pellucid.testing.worlds.clock import HOUR_US, WEEKDAYS, microseconds, weekdays
 from pellucid.testing.worlds.health import HealthBook
 from pellucid.testing.worlds.incidents import Incident, StaleFeature, UnitChange
 from pellucid.testing.worlds.population import CARD_TYPES, COUNTRIES, ISSUERS, NETWORKS, Payments
@@ -40,7 +40,6 @@ FEATURES = (
 """In the model's order."""
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "weekday": WEEKDAYS,
     "country": tuple(country.code for country in COUNTRIES),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from pellucid.testing.worlds.clock import DAY_US, HOUR_US, microseconds
+from pellucid.testing.worlds.clock import DAY_US, HOUR_US, WEEKDAYS, microseconds, weekdays
 from pellucid.testing.worlds.rows import Bools, Ints
 
 
@@ -95,7 +95,26 @@ class UnitChange(_Planted):
     factor: float = 0.01
 
 
-Incident = Outage | StaleFeature | IssuerDecline | FeeChange | EligibilityRule | UnitChange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekdayHabit(_Planted):
+    """A route truly approves less on one UTC weekday, every week, by `effect` log-odds (below 0).
+
+    Planted from the start of the history on, it is so in training and live days alike.
+    """
+
+    route: str
+    weekday: str
+    effect: float = -0.8
+
+    def covers(self, at_us: Ints) -> Bools:
+        """Return, for instants of shape (n,), whether each lies on such a weekday."""
+        since = at_us >= microseconds(self.start_at)
+        return since & (weekdays(at_us) == WEEKDAYS.index(self.weekday))
+
+
+Incident = (
+    Outage | StaleFeature | IssuerDecline | FeeChange | EligibilityRule | UnitChange | WeekdayHabit
+)
 
 
 def demo_incidents(
