@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench truth docs clean
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,9 @@ check: $(VENV)/.dev  ## Lint, format, types, import contracts
 
 bench: $(VENV)/.dev  ## Run the benchmarks, or one: make bench ONLY=query
 	$(BIN)/python benchmarks/run.py $(ONLY)
+
+truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about half an hour
+	$(BIN)/python benchmarks/truth_learned.py --seeds 20 --jobs 2
 
 docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py
