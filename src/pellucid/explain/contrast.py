@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import day_sums, day_sums_sql
 from pellucid.explain.pairs import pairs_sql
+from pellucid.explain.parts import kinds_of, parts_table
 from pellucid.explain.records import Records, within
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System
@@ -139,11 +139,7 @@ def why(
     if not rows.num_rows:
         raise _nothing(system, records, (candidate, not_), window, chosen)
     sums = day_sums(rows, len(values))
-    named = {feature.name: feature.label or feature.name for feature in system.features}
-    kinds = [("base", "base", "In general"),
-             *(("feature", name, named.get(name, name)) for name in features),
-             *(("layer", layer.name, layer.label or layer.name) for layer in system.layers),
-             ("residual", "residual", "Not explained")]  # fmt: skip
+    kinds = kinds_of(system, features, base="In general", layers=True)
     parts = parts_table(kinds, sums.means[1:], sums.errors[1:])
     wins, flips = _results(rows, (candidate, not_))
     return Contrast(
@@ -152,22 +148,6 @@ def why(
         bool(pc.any(rows.column("is_rescaled")).as_py()),
         float(sums.means[0]), float(sums.errors[0]), parts, wins, flips,
     )  # fmt: skip
-
-
-def parts_table(
-    kinds: Sequence[tuple[str, str, str]], means: np.ndarray, errors: np.ndarray
-) -> pa.Table:
-    """Return parts as rows: base, features by size, layers in their order, residual."""
-    features = [place for place, (kind, _, _) in enumerate(kinds) if kind == "feature"]
-    order = [place for place, (kind, _, _) in enumerate(kinds) if kind == "base"]
-    order += sorted(features, key=lambda place: -abs(means[place]))
-    order += [place for place in range(len(kinds)) if place not in set(order)]
-    return pa.table({
-        "part": pa.array([kinds[place][1] for place in order], pa.string()),
-        "kind": pa.array([kinds[place][0] for place in order], pa.string()),
-        "label": pa.array([kinds[place][2] for place in order], pa.string()),
-        "mean": means[order], "error": errors[order],
-    })  # fmt: skip
 
 
 def _nothing(

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.clusters import correlated_features
-from pellucid.explain.contrast import parts_table
 from pellucid.explain.filters import check_apart, check_dimensions
 from pellucid.explain.means import DaySums, day_sums, difference_errors
+from pellucid.explain.parts import kinds_of, parts_table
 from pellucid.explain.records import Records
 from pellucid.explain.sides import side_sums
 from pellucid.spec.system import System
@@ -147,9 +147,7 @@ def explain_group(
             "group to one model, for example with where=\"model_id = '...'\""
         )
     named = {feature.name: feature.label or feature.name for feature in system.features}
-    kinds = [("base", "base", "Average score"),
-             *(("feature", name, named.get(name, name)) for name in features),
-             ("residual", "residual", "Not explained")]  # fmt: skip
+    kinds = kinds_of(system, features, base="Average score")
     joined = [
         ("cluster", " ".join(members), " and ".join(named.get(name, name) for name in members))
         for members in clusters
