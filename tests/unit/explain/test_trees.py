@@ -17,8 +17,8 @@ from pellucid.explain.trees.interactions import prepare_interactions
 from pellucid.explain.trees.kernel import attribute, prepare
 from pellucid.explain.trees.native import versions
 from pellucid.explain.trees.tables import feature_players
-from pellucid.models.assemble import assemble
-from pellucid.models.ensemble import Ensemble
+from pellucid.models.assemble import Tree, assemble
+from pellucid.models.ensemble import CategorySplit, Ensemble
 from pellucid.models.lightgbm import read_lightgbm
 from pellucid.models.xgboost import read_xgboost
 
@@ -98,6 +98,25 @@ def test_a_tree_of_twenty_players_is_exact() -> None:
     assert any(prepared.deep)
     total = prepared.base + attribute(prepared, rows).sum(axis=1)
     assert np.abs(total - ensemble.raw_score(rows)).max() < 1e-5
+
+
+@pytest.mark.parametrize("go_left", [False, True], ids=["named right", "named left"])
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+def test_a_split_that_names_no_category_treats_all_alike(*, compiled: bool, go_left: bool) -> None:
+    tree = Tree(
+        feature=np.array([0, -1, -1]), threshold=np.full(3, np.nan), left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]), missing_left=np.array([go_left, False, False]),
+        value=np.array([0.0, 1.0, -1.0]), cover=np.array([4.0, 2.0, 2.0]),
+        categories={0: CategorySplit(np.empty(0, dtype=np.int64), go_left=go_left)},
+    )  # fmt: skip
+    ensemble = assemble([tree], base=0.0, features=1, precision="float64")
+    rows, reference = np.array([[0.0], [3.0], [-2.0], [1e9]]), np.array([[np.nan], [1.0]])
+    given = {"players": feature_players(1), "reference": reference, "compiled": compiled}
+    prepared = prepare(ensemble, **given)
+    side = -1.0 if go_left else 1.0
+    expected = side - np.mean(ensemble.raw_score(reference))
+    assert ensemble.raw_score(rows) == pytest.approx([side] * 4)
+    assert attribute(prepared, rows)[:, 0] == pytest.approx([expected] * 4)
 
 
 @given(st.integers(0, 10_000))

@@ -78,7 +78,9 @@ def encode(coding: Coding, rows: Floats) -> Codes:
             with np.errstate(invalid="ignore"):
                 whole = np.trunc(column)
             found = np.searchsorted(edge, whole).astype(np.uint16)
-            is_known = edge[np.minimum(found, len(edge) - 1)] == whole
+            # NaN stands past the last, so that a value above all, or any where no split names a
+            # category, is told apart without a look before the first.
+            is_known = np.append(edge, np.nan)[found] == whole
             found[~is_known] = len(edge)
         else:
             found = np.searchsorted(edge, column).astype(np.uint16)
