@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.rates import RateChange, RateCounts, split_rate
+from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
 from pellucid.observatory import open_system
 from pellucid.testing.scenarios import START, small_lake
 from pellucid.windows import Window

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError
-from pellucid.explain.replay import (
+from pellucid.explain.traffic.replay import (
     Utilities,
     aumann_shapley,
     fidelity,

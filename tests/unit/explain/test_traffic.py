@@ -11,8 +11,8 @@ import pytest
 from contests import LAYERS, NAMES, START, Rows, contest, contest_rows, mean_and_error
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.players import OTHERS, find_players
-from pellucid.explain.traffic import TrafficStory, why_traffic
+from pellucid.explain.traffic.players import OTHERS, find_players
+from pellucid.explain.traffic.traffic import TrafficStory, why_traffic
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.layers import layer_effects
-from pellucid.explain.policy import (
+from pellucid.explain.traffic.layers import layer_effects
+from pellucid.explain.traffic.policy import (
     AddToLayer,
     CapShare,
     Cutoff,
@@ -24,8 +24,8 @@ from pellucid.explain.policy import (
     ScaleLayer,
     capped_picks,
 )
-from pellucid.explain.replay import Utilities, picks
-from pellucid.explain.whatif import WhatIf, what_if
+from pellucid.explain.traffic.replay import Utilities, picks
+from pellucid.explain.traffic.whatif import WhatIf, what_if
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
-from pellucid.explain.contrast import Contrast
-from pellucid.explain.groups import GroupStory
-from pellucid.explain.traffic import TrafficStory
+from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
+from pellucid.explain.groups.contrast import Contrast
+from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.traffic.traffic import TrafficStory
 from pellucid.windows import Window
 
 HOSTILE = "<b onmouseover=x>&co</b>"

@@ -14,12 +14,17 @@ from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import clustered
-from pellucid.explain.policy import PolicyChange, capped_picks, changed_utilities, check_changes
 from pellucid.explain.records import Records, within
-from pellucid.explain.replay import NOBODY, picks
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import what_if_told
-from pellucid.explain.terms import LoggedTerms, only, scored_terms
+from pellucid.explain.traffic.policy import (
+    PolicyChange,
+    capped_picks,
+    changed_utilities,
+    check_changes,
+)
+from pellucid.explain.traffic.replay import NOBODY, picks
+from pellucid.explain.traffic.telling import what_if_told
+from pellucid.explain.traffic.terms import LoggedTerms, only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 

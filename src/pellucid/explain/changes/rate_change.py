@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from pellucid.engine.sql import instant, latest_outcomes, quoted
 from pellucid.errors import ExplainError
-from pellucid.explain.change import UNKNOWN_SET, picks_sql, places, sets_sql, stage_labels
-from pellucid.explain.change_story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
+from pellucid.explain.changes.change import UNKNOWN_SET, picks_sql, places, sets_sql, stage_labels
+from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
+from pellucid.explain.changes.story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
-from pellucid.explain.rates import RateChange, RateCounts, split_rate
 from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names

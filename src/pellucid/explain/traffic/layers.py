@@ -13,11 +13,11 @@ from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import joined, sums_by_day
 from pellucid.explain.records import Records
-from pellucid.explain.replay import NOBODY
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import layers_told
-from pellucid.explain.terms import LoggedTerms, only, scored_terms
-from pellucid.explain.whatif import MOST_ROWS
+from pellucid.explain.traffic.replay import NOBODY
+from pellucid.explain.traffic.telling import layers_told
+from pellucid.explain.traffic.terms import LoggedTerms, only, scored_terms
+from pellucid.explain.traffic.whatif import MOST_ROWS
 from pellucid.spec.system import System
 from pellucid.windows import Window
 

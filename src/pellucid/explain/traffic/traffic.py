@@ -13,12 +13,12 @@ from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.filters import check_apart, decision_filter
 from pellucid.explain.means import DaySums, difference_errors, joined, sums_by_day
-from pellucid.explain.players import OTHERS, Players, find_players
 from pellucid.explain.records import Records
-from pellucid.explain.replay import Utilities, picks, replay_moves
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import traffic_told
-from pellucid.explain.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
+from pellucid.explain.traffic.players import OTHERS, Players, find_players
+from pellucid.explain.traffic.replay import Utilities, picks, replay_moves
+from pellucid.explain.traffic.telling import traffic_told
+from pellucid.explain.traffic.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
 

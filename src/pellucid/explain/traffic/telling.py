@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pellucid.explain import wording
 
 if TYPE_CHECKING:
-    from pellucid.explain.layers import LayerEffects
-    from pellucid.explain.traffic import TrafficStory
-    from pellucid.explain.whatif import WhatIf
+    from pellucid.explain.traffic.layers import LayerEffects
+    from pellucid.explain.traffic.traffic import TrafficStory
+    from pellucid.explain.traffic.whatif import WhatIf
 
 _PARTS_TOLD = 3
 _SHARE = "probability"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.engine.sql import quoted
 from pellucid.errors import ExplainError
 from pellucid.explain.records import DAY_SQL, Records, within
-from pellucid.explain.replay import NOBODY, Utilities
+from pellucid.explain.traffic.replay import NOBODY, Utilities
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System

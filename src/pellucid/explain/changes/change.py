@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted, text
 from pellucid.errors import ExplainError
-from pellucid.explain.change_story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
+from pellucid.explain.changes.shares import ShareChange, StageCounts, split_share
+from pellucid.explain.changes.story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
 from pellucid.explain.records import DAY_SQL, Records, within
-from pellucid.explain.shares import ShareChange, StageCounts, split_share
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column

@@ -15,11 +15,11 @@ from pellucid.engine.sql import text
 from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.explain.attribution import LoadedModel
-from pellucid.explain.decision import find_decision
-from pellucid.explain.flip_search import Search, feature_flips, linked_scores
+from pellucid.explain.decisions.decision import find_decision
+from pellucid.explain.decisions.flip_search import Search, feature_flips, linked_scores
 from pellucid.explain.levels import shared_features
 from pellucid.explain.records import Records
-from pellucid.explain.terms import only, scored_terms
+from pellucid.explain.traffic.terms import only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
