@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.explain.changes.story import ChangeStory
 from pellucid.explain.groups.contrast import Contrast
 from pellucid.explain.groups.groups import GroupStory
-from pellucid.explain.traffic.traffic import TrafficStory
+from pellucid.explain.traffic.story import TrafficStory
 from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure

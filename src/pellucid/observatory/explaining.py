@@ -23,8 +23,9 @@ from pellucid.explain.rules import RuleChange, RuleList, compare_rules, find_rul
 from pellucid.explain.traffic.flow import Flow, policy_flow
 from pellucid.explain.traffic.layers import LayerEffects, layer_effects
 from pellucid.explain.traffic.policy import PolicyChange
-from pellucid.explain.traffic.traffic import TrafficStory, why_traffic
-from pellucid.explain.traffic.whatif import WhatIf, what_if
+from pellucid.explain.traffic.story import TrafficStory, WhatIf
+from pellucid.explain.traffic.traffic import why_traffic
+from pellucid.explain.traffic.whatif import what_if
 from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt

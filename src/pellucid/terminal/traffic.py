@@ -9,8 +9,7 @@ from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.explain.rules import RuleChange, RuleList
 from pellucid.explain.traffic.flow import Flow
 from pellucid.explain.traffic.layers import LayerEffects
-from pellucid.explain.traffic.traffic import TrafficStory
-from pellucid.explain.traffic.whatif import WhatIf
+from pellucid.explain.traffic.story import TrafficStory, WhatIf
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
 

@@ -12,7 +12,8 @@ from contests import LAYERS, NAMES, START, Rows, contest, contest_rows, mean_and
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain.traffic.players import OTHERS, find_players
-from pellucid.explain.traffic.traffic import TrafficStory, why_traffic
+from pellucid.explain.traffic.story import TrafficStory
+from pellucid.explain.traffic.traffic import why_traffic
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))

@@ -25,7 +25,8 @@ from pellucid.explain.traffic.policy import (
     capped_picks,
 )
 from pellucid.explain.traffic.replay import Utilities, picks
-from pellucid.explain.traffic.whatif import WhatIf, what_if
+from pellucid.explain.traffic.story import WhatIf
+from pellucid.explain.traffic.whatif import what_if
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))

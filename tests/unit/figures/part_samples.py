@@ -9,7 +9,7 @@ import pyarrow as pa
 from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.groups.contrast import Contrast
 from pellucid.explain.groups.groups import GroupStory
-from pellucid.explain.traffic.traffic import TrafficStory
+from pellucid.explain.traffic.story import TrafficStory
 from pellucid.windows import Window
 
 HOSTILE = "<b onmouseover=x>&co</b>"

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GENERAL, UNEXPLAINED = "general", "residual"
+# Candidates of the decisions that are replayed at once.
+MOST_ROWS = 2_000_000
 # Sums of attributions, stored as float32, are as exact as this.
 _ROUNDING = 1e-5
 

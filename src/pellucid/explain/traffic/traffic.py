@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from pellucid.explain.records import Records
 from pellucid.explain.spans import day_spans
 from pellucid.explain.traffic.players import OTHERS, Players, find_players
 from pellucid.explain.traffic.replay import Utilities, picks, replay_moves
-from pellucid.explain.traffic.telling import traffic_told
+from pellucid.explain.traffic.story import TrafficStory
 from pellucid.explain.traffic.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
@@ -29,69 +29,6 @@ _MOST_ROWS = 400_000
 _NOTHING = 1e-9
 _START, _GENERAL = "Even split among the eligible", "How it does in general"
 _REST = "Outside the policy"
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficStory:
-    """A candidate's share of traffic, in parts; alone or against another group or period.
-
-    Attributes
-    ----------
-    candidate : str
-    window : Window
-    baseline : Window or None
-    where, versus : str
-    sides : pyarrow.Table
-        ``side`` (group, versus), ``n`` stored and explained, ``decisions`` that they stand for,
-        ``days``, ``share`` and its standard ``error``, ``fidelity``: the part of the decisions in
-        which the terms, replayed, pick what was picked.
-    parts : pyarrow.Table
-        ``part``, ``kind`` (start, general, feature, layer, residual, rest), ``label``, ``value``,
-        ``error``; values add up to the share. Where two are compared also ``versus_value``,
-        ``difference`` and ``difference_error``.
-    without : pyarrow.Table
-        ``part``, ``label``, ``share``, ``change``, and with another side ``versus_share`` and
-        ``versus_change``: the replayed share, and how far it is from that with everything, if the
-        layer were not there, or the feature added to each candidate what it adds on average over
-        all explained decisions.
-    """
-
-    candidate: str
-    window: Window
-    baseline: Window | None
-    where: str
-    versus: str
-    sides: pa.Table
-    parts: pa.Table
-    without: pa.Table
-
-    @property
-    def is_compared(self) -> bool:
-        """Whether there is another side."""
-        return self.sides.num_rows > 1
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting it."""
-        found = []
-        for row in self.sides.to_pylist():
-            named = "" if row["side"] == "group" else " of the group compared with"
-            if row["n"] < wording.MINIMUM:
-                found.append(
-                    f"Only {wording.decisions(row['n'])}{named}: fewer than {wording.MINIMUM}."
-                )
-            if row["fidelity"] < 0.95:
-                found.append(
-                    f"Replayed, the logged terms pick what was picked in only "
-                    f"{wording.percent(row['fidelity'])} of the decisions{named}: something moved "
-                    "picks that is not logged as a term."
-                )
-        return tuple(found)
-
-    @property
-    def told(self) -> str:
-        """The answer as one paragraph."""
-        return " ".join([*traffic_told(self), *self.notes])
 
 
 def why_traffic(
