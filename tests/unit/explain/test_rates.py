@@ -210,6 +210,7 @@ def test_rates_are_those_of_the_metric(tmp_path: Path) -> None:
         assert sum(story.cells.column("change").to_pylist()) == pytest.approx(change, abs=1e-12)
         assert f"{100 * story.after:.1f}%" in story.told
         assert "with a known outcome" in story.told
+        assert (" where " in story.told) == bool(where or candidate)
 
 
 def test_what_cannot_be_split_says_why(tmp_path: Path) -> None:

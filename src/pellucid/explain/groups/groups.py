@@ -262,7 +262,7 @@ def _told(story: GroupStory) -> list[str]:
     column = "difference" if story.is_compared else "mean"
     lines = [
         f"{begin}: the score of {whose} was {wording.signed(own['score'], scale)}{unit} on "
-        f"average{wording.give_or_take(own['error'], scale)}."
+        f"average{wording.give_or_take(own['error'], scale)}{wording.estimated(own)}."
     ]
     parts = [row for row in story.parts.to_pylist() if row["kind"] != "residual"]
     if story.is_compared:

@@ -124,7 +124,7 @@ def _told(answer: LayerEffects) -> list[str]:
         f"Of {wording.decisions(answer.decisions)}{among}, from {wording.span(answer.window)}:"
     ]
     for row in sorted(rows, key=lambda row: -row["moved"]):
-        is_clear = abs(row["outcome"]) >= wording.HALF_WIDTH * row["outcome_error"]
+        is_clear = abs(row["outcome"]) > wording.HALF_WIDTH * row["outcome_error"]
         won = "won" if row["outcomes"] > 0 else "lost"
         lines.append(
             f"{row['label']} moved {wording.percent(row['moved'])} to another candidate"

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pellucid.explain import wording
-from pellucid.explain.traffic.policy import PolicyChange
+from pellucid.explain.traffic.policy import CapShare, PolicyChange
 from pellucid.windows import Window
 
 _PARTS_TOLD = 3
 _SHARE = "probability"
+_ROUNDING = 1e-3
+NOBODY_NAME = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,20 @@ class WhatIf:
             ))  # fmt: skip
         if self.days < 2:
             found.insert(0, "All on one day, so no margin of error can be given.")
+        after = {row["candidate"]: row["share_after"] for row in self.shares.to_pylist()}
+        found += [
+            f"The cap of {change.candidate} cannot be held: "
+            f"{wording.percent(after[change.candidate])} are left, as nobody else was eligible, or "
+            "what moved it is not logged as a term."
+            for change in self.changes
+            if isinstance(change, CapShare)
+            and after.get(change.candidate, 0.0) > change.share + _ROUNDING
+        ]
+        if after.get(NOBODY_NAME):
+            found.append(
+                f"{wording.percent(after[NOBODY_NAME])} would go to nobody; they are not in what "
+                "is expected of the others."
+            )
         return tuple(found)
 
     @property
@@ -145,7 +161,7 @@ def _traffic_told(story: TrafficStory) -> list[str]:
     lines = [
         f"{story.candidate} was picked in {wording.percent(own['share'])} of "
         f"{wording.decisions(own['decisions'])}{among}, from {wording.span(story.window)}"
-        f"{wording.give_or_take(own['error'], _SHARE)}."
+        f"{wording.give_or_take(own['error'], _SHARE)}{wording.estimated(own)}."
     ]
     parts = story.parts.to_pylist()
     column, error = ("difference", "difference_error") if story.is_compared else ("value", "error")

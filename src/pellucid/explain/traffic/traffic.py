@@ -84,7 +84,7 @@ def why_traffic(
         for place, own in enumerate(windows):
             for span in day_spans(records, "attributions", own, most_rows=_MOST_ROWS):
                 terms = explained_terms(system, records, span, conditions, players.groups)
-                if len(terms.weight) and candidate in terms.utilities.candidates:
+                if len(terms.weight):
                     yield place, terms
 
     neutral = _mean_terms(loaded())
@@ -98,8 +98,8 @@ def why_traffic(
     for side, sums in enumerate(found):
         if not sums:
             over, among = windows[sides[side][0]], (where, versus)[sides[side][1]]
-            records.check_candidate(candidate, over)
             raise _nothing(over, among)
+    records.check_candidate(candidate, both)
     sums = [joined(parts) for parts in found]
     labels = _labels(system, players)
     tables = _tables(sums, labels, is_same_window=baseline is None)
@@ -152,6 +152,12 @@ def _values(
     order of `_labels`, then the replayed share, and that without each term.
     """
     utilities = _terms_of(terms.utilities, players)
+    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
+    if candidate not in utilities.candidates:
+        # Not one of these decisions had it: it has no part of them.
+        none = np.zeros((len(is_same), 5 + 2 * len(utilities.terms) + len(players.movers)))
+        none[:, 1] = is_same
+        return none
     place = utilities.candidates.index(candidate)
     moves = replay_moves(utilities, candidate)
     is_chosen = (terms.picks[-1] == place).astype(np.float64)
@@ -173,7 +179,6 @@ def _values(
         added[term] = np.where(finite, level, 0.0)
         level_picks = picks(replace(utilities, added=added))
         without.append((level_picks == place).astype(np.float64))
-    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
     return np.column_stack([
         is_chosen, is_same, moves.before, moves.values, *shifts, rest,
         picks(utilities) == place, *without,
@@ -205,13 +210,15 @@ def _tables(
     parts = _table([labels[place] for place in order],
                    {name: own[order] for name, own in columns.items()})  # fmt: skip
     terms = [label for label in labels if label[1] in ("general", "feature", "residual", "layer")]
+    # What never changes for a candidate tells no decisions apart: without it nothing is other.
+    untold = ("general", "residual")
     replayed = whole.stop
     count = len(means[0]) - replayed - 1
     columns = {}
     for prefix, own in zip(("", "versus_"), means, strict=False):
         columns[f"{prefix}share"] = own[replayed + 1 :]
         columns[f"{prefix}change"] = own[replayed + 1 :] - own[replayed]
-    shown = [place for place, label in enumerate(terms[:count]) if label[1] != "residual"]
+    shown = [place for place, label in enumerate(terms[:count]) if label[1] not in untold]
     shown.sort(key=lambda place: -abs(columns["change"][place]))
     without = _table([terms[place] for place in shown],
                      {name: own[shown] for name, own in columns.items()})  # fmt: skip

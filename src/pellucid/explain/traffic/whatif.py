@@ -23,15 +23,13 @@ from pellucid.explain.traffic.policy import (
     check_changes,
 )
 from pellucid.explain.traffic.replay import NOBODY, picks
-from pellucid.explain.traffic.story import WhatIf
+from pellucid.explain.traffic.story import NOBODY_NAME, WhatIf
 from pellucid.explain.traffic.terms import MOST_ROWS, LoggedTerms, only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-NOBODY_NAME = "nobody"
 
 
 def what_if(
@@ -119,8 +117,13 @@ class _Days:
 
 
 def _candidates(records: Records, window: Window) -> list[str]:
-    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)} ORDER BY 1"
-    found = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
+    sql = (
+        f"SELECT candidate_id FROM candidates WHERE {within(window)} "
+        f"UNION SELECT chosen FROM decisions WHERE {within(window)} AND chosen IS NOT NULL "
+        "ORDER BY 1"
+    )
+    found = records.query(sql, ("candidates", "decisions"), window)
+    found = found.column("candidate_id").to_pylist()
     return [str(name) for name in found]
 
 
