@@ -73,9 +73,8 @@ def rate_change(
         if not pc.sum(own.column("known")).as_py():
             over = window if is_window else baseline
             raise ExplainError(
-                f"the {named} ({wording.span(over)}) has no decision whose '{outcome.name}' is known "
-                "and final "
-                f"(after {outcome.matures_after})"
+                f"the {named} ({wording.span(over)}) has no decision whose '{outcome.name}' is "
+                f"known and final (after {outcome.matures_after})"
             )
     counts, cells = _counts(system, rows, dimensions)
     change = split_rate(counts)
