@@ -21,6 +21,13 @@ if TYPE_CHECKING:
         UnknownNameError,
         UnsupportedError,
     )  # fmt: skip
+    from pellucid.explain.traffic.policy import (
+        AddToLayer,
+        CapShare,
+        Cutoff,
+        DropLayer,
+        ScaleLayer,
+    )  # fmt: skip
     from pellucid.log.client import Logger
     from pellucid.log.live import LiveSettings
     from pellucid.log.redact import Redaction
@@ -47,6 +54,7 @@ _ERRORS = (
     "MissingExtraError", "PellucidError", "SpecError", "StoreError", "UnknownNameError",
     "UnsupportedError",
 )  # fmt: skip
+_POLICY = ("AddToLayer", "CapShare", "Cutoff", "DropLayer", "ScaleLayer")
 _SPEC = (
     "Candidate", "Column", "Dimension", "Feature", "Layer", "Metric", "Outcome", "Segment",
     "System",
@@ -66,17 +74,22 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Window": ("pellucid.windows", "Window"),
     "read_spec": ("pellucid.spec.codec", "read_spec"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},
+    **{name: ("pellucid.explain.traffic.policy", name) for name in _POLICY},
     **{name: ("pellucid.spec.system", name) for name in _SPEC},
 }
 
 __all__ = [
+    "AddToLayer",
     "AdditivityError",
     "Answer",
     "Candidate",
+    "CapShare",
     "Column",
     "ConflictError",
+    "Cutoff",
     "DataError",
     "Dimension",
+    "DropLayer",
     "EngineError",
     "ExplainError",
     "Feature",
@@ -91,6 +104,7 @@ __all__ = [
     "PellucidError",
     "Redaction",
     "Sampling",
+    "ScaleLayer",
     "Segment",
     "SpecError",
     "StoreError",

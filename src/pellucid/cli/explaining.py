@@ -214,6 +214,6 @@ def _attribute(options: argparse.Namespace) -> int:
         over=options.over, most_decisions=options.most, progress=sys.stderr.isatty()
     )
     sys.stdout.write(
-        f"{receipt.stored:,} candidates explained, {receipt.duplicates:,} were already\n"
+        f"{receipt.stored:,} candidates explained; what was explained before is left as it is\n"
     )
     return 0

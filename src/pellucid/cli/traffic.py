@@ -20,7 +20,7 @@ from pellucid.cli.options import (
 from pellucid.errors import ExplainError
 
 if TYPE_CHECKING:
-    from pellucid.explain.policy import PolicyChange
+    from pellucid.explain.traffic.policy import PolicyChange
 
 
 def add_traffic(commands: Commands) -> None:
@@ -174,7 +174,7 @@ def _rules(options: argparse.Namespace) -> int:
 
 
 def _changes(options: argparse.Namespace) -> list[PolicyChange]:
-    from pellucid.explain.policy import AddToLayer, CapShare, Cutoff, DropLayer, ScaleLayer
+    from pellucid.explain.traffic.policy import AddToLayer, CapShare, Cutoff, DropLayer, ScaleLayer
 
     changes: list[PolicyChange] = [DropLayer(name) for name in options.drop]
     for given in options.scale:

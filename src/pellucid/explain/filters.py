@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pellucid.engine.sql import snippet
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
+from pellucid.explain import wording
 from pellucid.spec.expression import BOOLEAN, problems_in
 from pellucid.spec.sources import outcome_columns, physical_column, source_columns
 from pellucid.spec.system import System
@@ -46,4 +47,6 @@ def check_dimensions(system: System, names: Iterable[str]) -> None:
 def check_apart(window: Window, baseline: Window) -> None:
     """Raise an ExplainError if two windows that are to be compared share a moment."""
     if window.start < baseline.end and baseline.start < window.end:
-        raise ExplainError(f"the windows overlap: {baseline} and {window}; a decision is in one")
+        raise ExplainError(
+            f"the windows overlap: {wording.span(baseline)} and {wording.span(window)}"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pellucid.windows import Window
 
@@ -63,3 +63,16 @@ def listed(parts: Sequence[str]) -> str:
 def decisions(count: float) -> str:
     """Return a number of decisions, weighted or not."""
     return f"{count:,.0f} decision{'' if round(count) == 1 else 's'}"
+
+
+def estimated(side: Mapping[str, float]) -> str:
+    """Return what an estimate stands on; empty where every decision is stored and explained.
+
+    Parameters
+    ----------
+    side : mapping
+        With ``n`` stored and explained, and ``decisions`` that they stand for.
+    """
+    if side["decisions"] <= side["n"] * 1.001:
+        return ""
+    return f", estimated from {side['n']:,.0f} that were explained"

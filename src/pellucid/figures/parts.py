@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.explain.change_story import ChangeStory
-from pellucid.explain.contrast import Contrast
-from pellucid.explain.groups import GroupStory
-from pellucid.explain.traffic import TrafficStory
+from pellucid.explain.changes.story import ChangeStory
+from pellucid.explain.groups.contrast import Contrast
+from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.traffic.story import TrafficStory
 from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure

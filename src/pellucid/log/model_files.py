@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pellucid.errors import DataError, ExplainError
 from pellucid.models.additive import encode_additive
@@ -73,19 +75,30 @@ def _refuse_pickles(model: object) -> None:
 def _lightgbm_file(model: Any, features: Sequence[str] | None) -> ModelFile:
     names = _names(features, model.feature_name())
     gains = model.feature_importance(importance_type="gain").tolist()
+    content = model.model_to_string()
+    objective = re.search(r"^objective=(.*)$", content, flags=re.MULTILINE)
     return ModelFile(
-        framework="lightgbm", content=model.model_to_string().encode(), suffix=".lightgbm.txt",
-        features=names, scale="log_odds", importances=dict(zip(names, gains, strict=True)),
+        framework="lightgbm", content=content.encode(), suffix=".lightgbm.txt", features=names,
+        # A model trained on an objective of the user's own names none.
+        scale=_scale(objective[1] if objective else "binary"),
+        importances=dict(zip(names, gains, strict=True)),
     )  # fmt: skip
+
+
+def _scale(objective: str) -> Literal["log_odds", "raw"]:
+    """Return the scale of raw scores by what a model was trained on."""
+    is_odds = objective.startswith(("binary", "cross_entropy", "xentropy", "reg:logistic"))
+    return "log_odds" if is_odds else "raw"
 
 
 def _xgboost_file(model: Any, features: Sequence[str] | None) -> ModelFile:
     own = model.feature_names or [f"f{index}" for index in range(model.num_features())]
     names = _names(features, own)
     gains = model.get_score(importance_type="total_gain")
+    objective = json.loads(model.save_config())["learner"]["objective"]["name"]
     return ModelFile(
         framework="xgboost", content=bytes(model.save_raw("ubj")), suffix=".xgboost.ubj",
-        features=names, scale="log_odds",
+        features=names, scale=_scale(objective),
         importances={name: float(gains.get(key, 0.0))
                      for name, key in zip(names, own, strict=True)},
     )  # fmt: skip

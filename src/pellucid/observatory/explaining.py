@@ -7,24 +7,25 @@ from datetime import UTC, datetime, timedelta
 
 from pellucid.engine.sql import instant, text
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.change import share_change
-from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
-from pellucid.explain.contrast import Contrast, why
-from pellucid.explain.decision import explain_decision
-from pellucid.explain.flips import Flips, find_flips
-from pellucid.explain.flow import Flow, policy_flow
-from pellucid.explain.groups import GroupStory, explain_group
+from pellucid.explain.changes.change import share_change
+from pellucid.explain.changes.rate_change import rate_change
+from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
+from pellucid.explain.decisions.decision import explain_decision
+from pellucid.explain.decisions.flips import Flips, find_flips
+from pellucid.explain.decisions.story import Story
+from pellucid.explain.groups.contrast import Contrast, why
+from pellucid.explain.groups.groups import GroupStory, explain_group
+from pellucid.explain.groups.versions import VersionChange, compare_models
 from pellucid.explain.job import attribute_window
-from pellucid.explain.layers import LayerEffects, layer_effects
 from pellucid.explain.learned.find import learned_artefacts
 from pellucid.explain.learned.story import LearnedArtefact
-from pellucid.explain.policy import PolicyChange
-from pellucid.explain.rate_change import rate_change
 from pellucid.explain.rules import RuleChange, RuleList, compare_rules, find_rules
-from pellucid.explain.story import Story
-from pellucid.explain.traffic import TrafficStory, why_traffic
-from pellucid.explain.versions import VersionChange, compare_models
-from pellucid.explain.whatif import WhatIf, what_if
+from pellucid.explain.traffic.flow import Flow, policy_flow
+from pellucid.explain.traffic.layers import LayerEffects, layer_effects
+from pellucid.explain.traffic.policy import PolicyChange
+from pellucid.explain.traffic.story import TrafficStory, WhatIf
+from pellucid.explain.traffic.traffic import why_traffic
+from pellucid.explain.traffic.whatif import what_if
 from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt
@@ -44,7 +45,7 @@ class Explaining(Monitoring):
     def flow(
         self, *, over: str | Window = "30d", where: str = "", as_of: datetime | None = None
     ) -> Flow:
-        """Return the traffic by stage of the policy; see `pellucid.explain.flow`.
+        """Return the traffic by stage of the policy; see `pellucid.explain.traffic.flow`.
 
         Raises
         ------
@@ -70,7 +71,7 @@ class Explaining(Monitoring):
         return explain_decision(self.records, self.system, str(decision_id), as_of=self.latest())
 
     def flips(self, decision_id: str, *, to: str = "") -> Flips:
-        """Find the smallest change that sends a decision elsewhere; see `explain.flips`.
+        """Find the smallest change that sends a decision elsewhere; see `explain.decisions.flips`.
 
         Parameters
         ----------
@@ -85,7 +86,7 @@ class Explaining(Monitoring):
     ) -> ChangeStory:  # fmt: skip
         """Split a change of a candidate's traffic share, or of an outcome's rate, in exact parts.
 
-        See `explain.change.share_change` and `explain.rate_change.rate_change`.
+        See `explain.changes.change.share_change` and `explain.changes.rate_change.rate_change`.
 
         Parameters
         ----------
@@ -129,7 +130,7 @@ class Explaining(Monitoring):
     def why(
         self, candidate: str, *, not_: str, where: str = "", over: str | Window = "30d"
     ) -> Contrast:
-        """Split the mean margin of a candidate over another; see `explain.contrast.why`.
+        """Split the mean margin of a candidate over another; see `explain.groups.contrast.why`.
 
         Attributions of both must be stored: `attribute` first.
         """
@@ -140,7 +141,7 @@ class Explaining(Monitoring):
         self, where: str = "", *, by: Sequence[str] = (), versus: str = "",
         candidate: str | None = None, over: str | Window = "30d", baseline: str | Window = "",
     ) -> GroupStory:  # fmt: skip
-        """Average stored attributions of a group; see `explain.groups.explain_group`.
+        """Average stored attributions of a group; see `explain.groups.groups.explain_group`.
 
         Parameters
         ----------
@@ -162,7 +163,7 @@ class Explaining(Monitoring):
         self, candidate: str, *, where: str = "", versus: str = "", over: str | Window = "30d",
         baseline: str | Window = "",
     ) -> TrafficStory:  # fmt: skip
-        """Split a candidate's share of traffic; see `explain.traffic.why_traffic`.
+        """Split a candidate's share of traffic; see `explain.traffic.traffic.why_traffic`.
 
         Attributions must be stored: `attribute` first.
 
@@ -179,18 +180,18 @@ class Explaining(Monitoring):
         )  # fmt: skip
 
     def layer_effects(self, *, where: str = "", over: str | Window = "30d") -> LayerEffects:
-        """Measure what each layer moved and what it cost; see `explain.layers.layer_effects`."""
+        """Measure what each layer moved and what it cost; see `explain.traffic.layers`."""
         return layer_effects(self.system, self.records, window=self.window(over), where=where)
 
     def what_if(
         self, *changes: PolicyChange, where: str = "", over: str | Window = "30d"
     ) -> WhatIf:
-        """Replay logged decisions under a changed policy; see `explain.whatif.what_if`.
+        """Replay logged decisions under a changed policy; see `explain.traffic.whatif.what_if`.
 
         Parameters
         ----------
         *changes : PolicyChange
-            Of `explain.policy`: `DropLayer`, `ScaleLayer`, `AddToLayer`, `CapShare`, `Cutoff`.
+            `DropLayer`, `ScaleLayer`, `AddToLayer`, `CapShare` or `Cutoff`.
         """
         return what_if(self.system, self.records, changes, window=self.window(over), where=where)
 
@@ -249,7 +250,7 @@ class Explaining(Monitoring):
         self, before: str, after: str, *, over: str | Window = "30d", baseline: str | Window = "",
         where: str = "", most_decisions: int = 2000,
     ) -> VersionChange:  # fmt: skip
-        """Score logged candidates with two models; see `explain.versions.compare_models`.
+        """Score logged candidates with two models; see `explain.groups.versions.compare_models`.
 
         Parameters
         ----------

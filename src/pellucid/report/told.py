@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pellucid.engine.sql import instant
-from pellucid.explain import telling
-from pellucid.explain.story import Story
+from pellucid.explain.decisions import telling
+from pellucid.explain.decisions.story import Story
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
 from pellucid.figures.figure import Figure

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain.learned.story import LearnedArtefact
-from pellucid.explain.policy import DropLayer
+from pellucid.explain.traffic.policy import DropLayer
 from pellucid.figures.parts import traffic_parts
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
-from pellucid.explain.contrast import Contrast
+from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
+from pellucid.explain.groups.contrast import Contrast
 from pellucid.figures.parts import change_parts, contrast_parts
 from pellucid.figures.table import Column, Table
 from pellucid.metrics.performance import rate_name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pellucid.explain.change_story import ChangeStory
-from pellucid.explain.contrast import Contrast
-from pellucid.explain.flips import Flips
-from pellucid.explain.groups import GroupStory
-from pellucid.explain.versions import VersionChange
+from pellucid.explain.changes.story import ChangeStory
+from pellucid.explain.decisions.flips import Flips
+from pellucid.explain.groups.contrast import Contrast
+from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.groups.versions import VersionChange
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pellucid.explain.flow import Flow
-from pellucid.explain.layers import LayerEffects
 from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.explain.rules import RuleChange, RuleList
-from pellucid.explain.traffic import TrafficStory
-from pellucid.explain.whatif import WhatIf
+from pellucid.explain.traffic.flow import Flow
+from pellucid.explain.traffic.layers import LayerEffects
+from pellucid.explain.traffic.story import TrafficStory, WhatIf
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
 

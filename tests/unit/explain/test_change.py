@@ -11,7 +11,7 @@ import pytest
 from contests import START, contest, contest_rows
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.change import ChangeStory, share_change
+from pellucid.explain.changes.change import ChangeStory, share_change
 from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
 from pellucid.testing.worlds import EligibilityRule, FeeChange, WorldConfig, payment_world

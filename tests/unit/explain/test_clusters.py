@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from scipy.stats.contingency import association, crosstab
 
-from pellucid.explain.clusters import correlated_features, cramers_v
+from pellucid.explain.groups.clusters import correlated_features, cramers_v
 
 
 def drawn(seed: int, count: int = 400) -> dict[str, np.ndarray]:

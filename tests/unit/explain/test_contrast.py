@@ -10,7 +10,7 @@ import pytest
 from contests import FEATURES, LAYERS, START, Rows, contest, contest_rows, mean_and_error
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.contrast import Contrast, why
+from pellucid.explain.groups.contrast import Contrast, why
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))

@@ -306,3 +306,28 @@ def test_the_flow_of_a_world_is_what_its_records_say(tmp_path: Path) -> None:
     for stage in flow.stages:
         assert sum(r["decisions"] for r in flow.nodes.to_pylist() if r["stage"] == stage) == \
             flow.decisions  # fmt: skip
+
+
+def test_a_regressions_scores_are_no_log_odds(tmp_path: Path) -> None:
+    import lightgbm
+    import xgboost
+
+    draw = np.random.default_rng(1)
+    rows, labels = draw.normal(size=(200, 2)), draw.normal(size=200)
+    log = Logger(System(name="scales"), to=tmp_path)
+    models = {
+        "raw": (lightgbm.train({"verbosity": -1}, lightgbm.Dataset(rows, labels), 2),
+                xgboost.train({}, xgboost.DMatrix(rows, labels), 2)),
+        "log_odds": (
+            lightgbm.train({"objective": "binary", "verbosity": -1},
+                           lightgbm.Dataset(rows, labels > 0), 2),
+            xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(rows, labels > 0), 2),
+        ),
+    }  # fmt: skip
+    for scale, own in models.items():
+        for number, model in enumerate(own):
+            log.model(model, name=scale, version=str(number), trained_at=NOON)
+    stored = open_system(tmp_path, system="scales").records.rows("models").to_pylist()
+    assert {(row["name"], row["output_scale"]) for row in stored} == {
+        ("raw", "raw"), ("log_odds", "log_odds"),
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from contests import FEATURES, START, Rows, contest, contest_rows, mean_and_erro
 from sklearn.tree import DecisionTreeRegressor
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.groups import GroupStory, explain_group
+from pellucid.explain.groups.groups import GroupStory, explain_group
 from pellucid.explain.reference import store_reference
 from pellucid.log.client import Logger
 from pellucid.windows import Window

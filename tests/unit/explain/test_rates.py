@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.rates import RateChange, RateCounts, split_rate
+from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
 from pellucid.observatory import open_system
 from pellucid.testing.scenarios import START, small_lake
 from pellucid.windows import Window
@@ -210,6 +210,7 @@ def test_rates_are_those_of_the_metric(tmp_path: Path) -> None:
         assert sum(story.cells.column("change").to_pylist()) == pytest.approx(change, abs=1e-12)
         assert f"{100 * story.after:.1f}%" in story.told
         assert "with a known outcome" in story.told
+        assert (" where " in story.told) == bool(where or candidate)
 
 
 def test_what_cannot_be_split_says_why(tmp_path: Path) -> None:

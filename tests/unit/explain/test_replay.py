@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError
-from pellucid.explain.replay import (
+from pellucid.explain.traffic.replay import (
     Utilities,
     aumann_shapley,
     fidelity,
@@ -193,3 +193,14 @@ def test_what_cannot_be_split_says_why() -> None:
     empty = Utilities(("a",), ("t",), np.empty((0, 1)), np.empty((1, 0, 1)))
     with pytest.raises(ExplainError, match="no decisions"):
         aumann_shapley(empty, "a")
+
+
+def test_many_candidates_may_be_level() -> None:
+    names = tuple(f"c{n}" for n in range(300))
+    utilities = Utilities(names, ("t",), np.zeros((5, 300)), np.zeros((1, 5, 300)))
+    for split in (replay_shapley, aumann_shapley):
+        assert split(utilities, "c7").base_share == pytest.approx(1 / 300)
+    # What is level but for rounding goes to the first, as in a policy that takes the largest.
+    noise = np.random.default_rng(1).normal(scale=1e-8, size=(50, 3))
+    level = Utilities(NAMES[:3], (), noise, np.empty((0, 50, 3)))
+    assert (picks(level) == 0).all()

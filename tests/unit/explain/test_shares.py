@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.explain.shares import StageCounts, product_effects, split_share
+from pellucid.explain.changes.shares import StageCounts, product_effects, split_share
 
 
 def test_das_guptas_two_factors() -> None:

@@ -11,8 +11,10 @@ import pytest
 from contests import LAYERS, NAMES, START, Rows, contest, contest_rows, mean_and_error
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.players import OTHERS, find_players
-from pellucid.explain.traffic import TrafficStory, why_traffic
+from pellucid.explain.traffic import traffic
+from pellucid.explain.traffic.players import OTHERS, find_players
+from pellucid.explain.traffic.story import TrafficStory
+from pellucid.explain.traffic.traffic import why_traffic
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
@@ -194,3 +196,26 @@ def test_what_cannot_be_answered_says_why(tmp_path: Path) -> None:
     few = ask(obs, where="country = 'BR' AND card = 'on'")
     assert ("fewer than 30" in few.told) == (few.sides.to_pylist()[0]["n"] < 30)
     assert "pick what was picked in only" in few.told
+
+
+def test_a_candidate_that_is_new_had_nothing_before(tmp_path: Path, monkeypatch) -> None:
+    rows = contest_rows(12, count=90)
+    launch = START + timedelta(days=2)
+    for name in ("candidates", "attributions"):
+        rows[name] = [row for row in rows[name]
+                      if row["candidate_id"] != "z" or row["decided_at"] >= launch]  # fmt: skip
+    for row in rows["decisions"]:
+        if row["decided_at"] < launch:
+            row |= {key: "x" for key in ("chosen", "pick_model", "pick_fees", "pick_cap")
+                    if row[key] == "z"}  # fmt: skip
+    obs = contest(tmp_path, rows)
+    first, last = Window(START, launch), Window(launch, WINDOW.end)
+    story = ask(obs, "z", window=last, baseline=first)
+    assert story.sides.column("share")[1].as_py() == 0
+    whole = ask(obs, "z")
+    # However the window is cut into what is read at once, its decisions count.
+    monkeypatch.setattr(traffic, "_MOST_ROWS", 1)
+    cut = ask(obs, "z")
+    assert cut.sides.column("n").to_pylist() == whole.sides.column("n").to_pylist()
+    shares = [story.sides.column("share")[0].as_py() for story in (cut, whole)]
+    assert shares[0] == pytest.approx(shares[1])

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.layers import layer_effects
-from pellucid.explain.policy import (
+from pellucid.explain.traffic.layers import layer_effects
+from pellucid.explain.traffic.policy import (
     AddToLayer,
     CapShare,
     Cutoff,
@@ -24,8 +24,9 @@ from pellucid.explain.policy import (
     ScaleLayer,
     capped_picks,
 )
-from pellucid.explain.replay import Utilities, picks
-from pellucid.explain.whatif import WhatIf, what_if
+from pellucid.explain.traffic.replay import Utilities, picks
+from pellucid.explain.traffic.story import WhatIf
+from pellucid.explain.traffic.whatif import what_if
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
@@ -138,7 +139,9 @@ def test_a_cap_holds_on_each_day(tmp_path: Path) -> None:
     for decision in rows["decisions"]:
         if decision["pick_cap"]:
             decision["chosen"] = decision["pick_cap"]
-    answer = ask(contest(tmp_path, rows), CapShare("x", 0.1))
+    obs = contest(tmp_path, rows)
+    assert "The cap of x cannot be held" in ask(obs, CapShare("x", 0.0)).told
+    answer = ask(obs, CapShare("x", 0.1))
     assert answer.fidelity == pytest.approx(1)
     share = {row["candidate"]: row["share_after"] for row in answer.shares.to_pylist()}
     alone = sum(
@@ -226,3 +229,18 @@ def test_what_cannot_be_answered_says_why(tmp_path: Path) -> None:
         ask(obs, ScaleLayer("fees", float("nan")))
     with pytest.raises(ExplainError, match="none can be replayed"):
         ask(obs, DropLayer("fees"), where="country = 'FR'")
+
+
+def test_a_pick_that_was_no_candidate_is_taken_to_go_on(tmp_path: Path) -> None:
+    rows = consistent_rows(6)
+    for decision in rows["decisions"][:5]:
+        if decision["pick_model"] is not None:
+            decision["chosen"] = "ghost"
+    answer = ask(contest(tmp_path, rows), DropLayer("fees"))
+    ghost = next(row for row in answer.shares.to_pylist() if row["candidate"] == "ghost")
+    assert ghost["share_before"] == ghost["share_after"] > 0
+
+
+def test_those_that_go_to_nobody_are_said_to_be_left_out(tmp_path: Path) -> None:
+    answer = ask(contest(tmp_path, consistent_rows(7)), Cutoff(0.75))
+    assert "would go to nobody; they are not in what is expected" in answer.told

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from pellucid.explain.change_story import TRAFFIC_SHARE, ChangeStory
-from pellucid.explain.contrast import Contrast
-from pellucid.explain.groups import GroupStory
-from pellucid.explain.traffic import TrafficStory
+from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
+from pellucid.explain.groups.contrast import Contrast
+from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.traffic.story import TrafficStory
 from pellucid.windows import Window
 
 HOSTILE = "<b onmouseover=x>&co</b>"
@@ -24,7 +24,7 @@ def change_story() -> ChangeStory:
              "decisions_after": [60.0, 30.0], "before": [0.5, 0.5],
              "after": [0.4, 0.55], "change": [-0.03, -0.01]}  # fmt: skip
     return ChangeStory(
-        TRAFFIC_SHARE, HOSTILE, WEEK, Window(WEEK.start - timedelta(days=7), WEEK.start),
+        TRAFFIC_SHARE, HOSTILE, "", WEEK, Window(WEEK.start - timedelta(days=7), WEEK.start),
         0.5, 0.46, 0.012, (100.0, 90.0), pa.table(parts), pa.table(cells),
     )  # fmt: skip
 

@@ -78,7 +78,8 @@ def _carry_out(
 
 
 def _source(model_id: str, plan: Plan) -> str:
-    named = f"{model_id} {plan.start.isoformat()} {plan.end.isoformat()}"
+    # The whole plan: two runs that planned one span differently must not take each other's chunks.
+    named = f"{model_id} {plan}"
     return f"attribute-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
 
 

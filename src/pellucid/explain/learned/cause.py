@@ -13,8 +13,8 @@ from pellucid.explain.learned.daily import WEEKDAYS, Loss, weekday_of
 from pellucid.explain.learned.roles import FeatureRoles
 from pellucid.explain.means import clustered
 from pellucid.explain.records import Records
-from pellucid.explain.replay import MOST_TERMS, aumann_moves, fidelity, picks, replay_moves
-from pellucid.explain.terms import LoggedTerms, explained_terms
+from pellucid.explain.traffic.replay import MOST_TERMS, aumann_moves, fidelity, picks, replay_moves
+from pellucid.explain.traffic.terms import LoggedTerms, explained_terms
 from pellucid.spec.system import System
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted
-from pellucid.explain.change import sets_sql
+from pellucid.explain.changes.change import sets_sql
 from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names

@@ -94,7 +94,10 @@ def picks(utilities: Utilities, *, without: tuple[str, ...] = ()) -> NDArray[np.
             total += term
     if utilities.model_terms == len(utilities.terms):
         total = linked(utilities, total)
-    return np.where(np.isfinite(total).any(axis=1), total.argmax(axis=1), NOBODY)
+    best = total.max(axis=1, keepdims=True)
+    # Of level candidates the first, as in a policy that takes the largest.
+    first = (total >= best - _LEVEL).argmax(axis=1)
+    return np.where(np.isfinite(best[:, 0]), first, NOBODY)
 
 
 def linked(utilities: Utilities, score: Floats) -> Floats:
@@ -344,4 +347,4 @@ def _won(utilities: Utilities, part: slice, place: int) -> Floats:
     best = total.max(axis=0)
     is_level = total >= best - _LEVEL
     is_level &= np.isfinite(best)
-    return np.asarray(is_level[place] / np.maximum(is_level.sum(axis=0, dtype=np.int8), 1))
+    return np.asarray(is_level[place] / np.maximum(is_level.sum(axis=0), 1))

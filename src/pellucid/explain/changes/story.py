@@ -17,6 +17,7 @@ _PLAIN = {MIX: "what came in to be decided", ELIGIBILITY: "what was allowed",
           MODEL: "what the model prefers", LABELS: "which outcomes are known so far",
           OUTCOME: "how the same choices turned out"}  # fmt: skip
 _PARTS_TOLD = 3
+_HARDLY = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class ChangeStory:
         ``traffic_share``, or the name of the rate.
     subject : str
         What changed, for people: the candidate, or the rate.
+    where : str
+        Decisions looked at; all where empty.
     window, baseline : Window
     before, after : float
     error : float
@@ -47,6 +50,7 @@ class ChangeStory:
 
     metric: str
     subject: str
+    where: str
     window: Window
     baseline: Window
     before: float
@@ -84,10 +88,14 @@ class ChangeStory:
 def _told(story: ChangeStory) -> list[str]:
     change, scale = story.after - story.before, "probability"
     known = "" if story.metric == TRAFFIC_SHARE else " with a known outcome"
-    moved = "rose" if change > 0 else "fell" if change < 0 else "stayed"
+    moved = "rose" if change > 0 else "fell"
+    if abs(change) < _HARDLY:
+        moved = "hardly moved:"
+    among = f" where {story.where}" if story.where else ""
     lines = [
         f"{story.subject} {moved} from {wording.percent(story.before)} of "
-        f"{wording.decisions(story.decisions[0])}{known} ({wording.span(story.baseline)}) to "
+        f"{wording.decisions(story.decisions[0])}{among}{known} "
+        f"({wording.span(story.baseline)}) to "
         f"{wording.percent(story.after)} of {wording.decisions(story.decisions[1])} "
         f"({wording.span(story.window)}): {wording.signed(change, scale)}"
         f"{wording.give_or_take(story.error, scale)}."

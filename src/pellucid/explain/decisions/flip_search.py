@@ -67,7 +67,7 @@ def linked_scores(model: LoadedModel, matrix: Floats, *, is_linked: bool) -> Flo
 
 def feature_flips(
     search: Search, usual: Floats, names: Sequence[str], shared: frozenset[str],
-    labels: dict[str, str],
+    labels: dict[str, str], fixed: frozenset[str],
 ) -> list[dict[str, object]]:  # fmt: skip
     """Return for each feature the nearest value that flips the decision, nearest first.
 
@@ -81,6 +81,8 @@ def feature_flips(
         Features of the decision, changed in all of its candidates at once.
     labels : dict of str to str
         Business names.
+    fixed : frozenset of str
+        Features that are never other for a candidate, which are not tried.
 
     Returns
     -------
@@ -90,6 +92,8 @@ def feature_flips(
     found = []
     everybody = range(len(names))
     for column, feature in enumerate(search.model.features):
+        if feature in fixed:
+            continue
         sides: list[tuple[Sequence[int], str | None]] = [(everybody, None)]
         if feature not in shared:
             sides = [([place], names[place]) for place in everybody]
@@ -142,6 +146,8 @@ def _distances(known: Floats, own: float, values: Floats, *, is_category: bool) 
         return np.asarray(1 - same.mean(axis=0))
     low, high = np.minimum(values, own), np.maximum(values, own)
     between = ((known[:, None] > low) & (known[:, None] < high)).mean(axis=0)
+    # Of those that have the very value half count, so that neighbours too lie apart.
+    between += (known[:, None] == values).mean(axis=0) / 2
     return np.where(np.isnan(values), 1.0, between)
 
 

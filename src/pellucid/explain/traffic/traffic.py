@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +13,12 @@ from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.filters import check_apart, decision_filter
 from pellucid.explain.means import DaySums, difference_errors, joined, sums_by_day
-from pellucid.explain.players import OTHERS, Players, find_players
 from pellucid.explain.records import Records
-from pellucid.explain.replay import Utilities, picks, replay_moves
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import traffic_told
-from pellucid.explain.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
+from pellucid.explain.traffic.players import OTHERS, Players, find_players
+from pellucid.explain.traffic.replay import Utilities, picks, replay_moves
+from pellucid.explain.traffic.story import TrafficStory
+from pellucid.explain.traffic.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
 
@@ -29,69 +29,6 @@ _MOST_ROWS = 400_000
 _NOTHING = 1e-9
 _START, _GENERAL = "Even split among the eligible", "How it does in general"
 _REST = "Outside the policy"
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficStory:
-    """A candidate's share of traffic, in parts; alone or against another group or period.
-
-    Attributes
-    ----------
-    candidate : str
-    window : Window
-    baseline : Window or None
-    where, versus : str
-    sides : pyarrow.Table
-        ``side`` (group, versus), ``n`` stored and explained, ``decisions`` that they stand for,
-        ``days``, ``share`` and its standard ``error``, ``fidelity``: the part of the decisions in
-        which the terms, replayed, pick what was picked.
-    parts : pyarrow.Table
-        ``part``, ``kind`` (start, general, feature, layer, residual, rest), ``label``, ``value``,
-        ``error``; values add up to the share. Where two are compared also ``versus_value``,
-        ``difference`` and ``difference_error``.
-    without : pyarrow.Table
-        ``part``, ``label``, ``share``, ``change``, and with another side ``versus_share`` and
-        ``versus_change``: the replayed share, and how far it is from that with everything, if the
-        layer were not there, or the feature added to each candidate what it adds on average over
-        all explained decisions.
-    """
-
-    candidate: str
-    window: Window
-    baseline: Window | None
-    where: str
-    versus: str
-    sides: pa.Table
-    parts: pa.Table
-    without: pa.Table
-
-    @property
-    def is_compared(self) -> bool:
-        """Whether there is another side."""
-        return self.sides.num_rows > 1
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting it."""
-        found = []
-        for row in self.sides.to_pylist():
-            named = "" if row["side"] == "group" else " of the group compared with"
-            if row["n"] < wording.MINIMUM:
-                found.append(
-                    f"Only {wording.decisions(row['n'])}{named}: fewer than {wording.MINIMUM}."
-                )
-            if row["fidelity"] < 0.95:
-                found.append(
-                    f"Replayed, the logged terms pick what was picked in only "
-                    f"{wording.percent(row['fidelity'])} of the decisions{named}: something moved "
-                    "picks that is not logged as a term."
-                )
-        return tuple(found)
-
-    @property
-    def told(self) -> str:
-        """The answer as one paragraph."""
-        return " ".join([*traffic_told(self), *self.notes])
 
 
 def why_traffic(
@@ -147,7 +84,7 @@ def why_traffic(
         for place, own in enumerate(windows):
             for span in day_spans(records, "attributions", own, most_rows=_MOST_ROWS):
                 terms = explained_terms(system, records, span, conditions, players.groups)
-                if len(terms.weight) and candidate in terms.utilities.candidates:
+                if len(terms.weight):
                     yield place, terms
 
     neutral = _mean_terms(loaded())
@@ -161,8 +98,8 @@ def why_traffic(
     for side, sums in enumerate(found):
         if not sums:
             over, among = windows[sides[side][0]], (where, versus)[sides[side][1]]
-            records.check_candidate(candidate, over)
             raise _nothing(over, among)
+    records.check_candidate(candidate, both)
     sums = [joined(parts) for parts in found]
     labels = _labels(system, players)
     tables = _tables(sums, labels, is_same_window=baseline is None)
@@ -215,6 +152,12 @@ def _values(
     order of `_labels`, then the replayed share, and that without each term.
     """
     utilities = _terms_of(terms.utilities, players)
+    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
+    if candidate not in utilities.candidates:
+        # Not one of these decisions had it: it has no part of them.
+        none = np.zeros((len(is_same), 5 + 2 * len(utilities.terms) + len(players.movers)))
+        none[:, 1] = is_same
+        return none
     place = utilities.candidates.index(candidate)
     moves = replay_moves(utilities, candidate)
     is_chosen = (terms.picks[-1] == place).astype(np.float64)
@@ -236,7 +179,6 @@ def _values(
         added[term] = np.where(finite, level, 0.0)
         level_picks = picks(replace(utilities, added=added))
         without.append((level_picks == place).astype(np.float64))
-    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
     return np.column_stack([
         is_chosen, is_same, moves.before, moves.values, *shifts, rest,
         picks(utilities) == place, *without,
@@ -268,13 +210,15 @@ def _tables(
     parts = _table([labels[place] for place in order],
                    {name: own[order] for name, own in columns.items()})  # fmt: skip
     terms = [label for label in labels if label[1] in ("general", "feature", "residual", "layer")]
+    # What never changes for a candidate tells no decisions apart: without it nothing is other.
+    untold = ("general", "residual")
     replayed = whole.stop
     count = len(means[0]) - replayed - 1
     columns = {}
     for prefix, own in zip(("", "versus_"), means, strict=False):
         columns[f"{prefix}share"] = own[replayed + 1 :]
         columns[f"{prefix}change"] = own[replayed + 1 :] - own[replayed]
-    shown = [place for place, label in enumerate(terms[:count]) if label[1] != "residual"]
+    shown = [place for place, label in enumerate(terms[:count]) if label[1] not in untold]
     shown.sort(key=lambda place: -abs(columns["change"][place]))
     without = _table([terms[place] for place in shown],
                      {name: own[shown] for name, own in columns.items()})  # fmt: skip

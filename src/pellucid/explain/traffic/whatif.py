@@ -14,81 +14,22 @@ from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import clustered
-from pellucid.explain.policy import PolicyChange, capped_picks, changed_utilities, check_changes
 from pellucid.explain.records import Records, within
-from pellucid.explain.replay import NOBODY, picks
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import what_if_told
-from pellucid.explain.terms import LoggedTerms, only, scored_terms
+from pellucid.explain.traffic.policy import (
+    PolicyChange,
+    capped_picks,
+    changed_utilities,
+    check_changes,
+)
+from pellucid.explain.traffic.replay import NOBODY, picks
+from pellucid.explain.traffic.story import NOBODY_NAME, WhatIf
+from pellucid.explain.traffic.terms import MOST_ROWS, LoggedTerms, only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-MOST_ROWS = 2_000_000
-NOBODY_NAME = "nobody"
-
-
-@dataclass(frozen=True, slots=True)
-class WhatIf:
-    """Logged decisions under a changed policy.
-
-    Attributes
-    ----------
-    changes : tuple of PolicyChange
-    window : Window
-    where : str
-    n : int
-        Decisions stored, of which every eligible candidate has a score.
-    decisions : float
-        What they stand for.
-    days : int
-    fidelity : float
-        Part of them in which the logged scores and terms, replayed, pick what was picked. The
-        others were moved by what is not logged as a term, and are taken to go on as they went.
-    moved : float
-        Part of the decisions that would go elsewhere.
-    shares : pyarrow.Table
-        ``candidate``, ``share_before``, ``share_after``, ``change``, ``error``; largest change
-        first, ``nobody`` where none is left to pick.
-    moves : pyarrow.Table
-        ``source``, ``target``, ``decisions``, ``share``; most first.
-    means : pyarrow.Table
-        ``name``, ``kind`` (outcome, layer), ``label``, ``before``, ``after``, ``change``,
-        ``error``: the mean probability that the model gives to what is picked, and the mean of
-        what each layer adds to it, over the decisions in which they are known of both picks.
-    """
-
-    changes: tuple[PolicyChange, ...]
-    window: Window
-    where: str
-    n: int
-    decisions: float
-    days: int
-    fidelity: float
-    moved: float
-    shares: pa.Table
-    moves: pa.Table
-    means: pa.Table
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting it."""
-        found = ["It is not told how customers, rivals or the model would answer to the change."]
-        if self.fidelity < 1 - 1e-9:
-            found.insert(0, (
-                f"{wording.percent(1 - self.fidelity)} of the decisions were moved by what is not "
-                "logged as a term, and are taken to go on as they went."
-            ))  # fmt: skip
-        if self.days < 2:
-            found.insert(0, "All on one day, so no margin of error can be given.")
-        return tuple(found)
-
-    @property
-    def told(self) -> str:
-        """The answer as one paragraph."""
-        return " ".join([*what_if_told(self), *self.notes])
 
 
 def what_if(
@@ -176,8 +117,13 @@ class _Days:
 
 
 def _candidates(records: Records, window: Window) -> list[str]:
-    sql = f"SELECT DISTINCT candidate_id FROM candidates WHERE {within(window)} ORDER BY 1"
-    found = records.query(sql, ("candidates",), window).column("candidate_id").to_pylist()
+    sql = (
+        f"SELECT candidate_id FROM candidates WHERE {within(window)} "
+        f"UNION SELECT chosen FROM decisions WHERE {within(window)} AND chosen IS NOT NULL "
+        "ORDER BY 1"
+    )
+    found = records.query(sql, ("candidates", "decisions"), window)
+    found = found.column("candidate_id").to_pylist()
     return [str(name) for name in found]
 
 

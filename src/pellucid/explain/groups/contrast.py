@@ -12,9 +12,9 @@ from pellucid.engine.sql import text
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
+from pellucid.explain.groups.pairs import pairs_sql
+from pellucid.explain.groups.parts import kinds_of, parts_table
 from pellucid.explain.means import day_sums, day_sums_sql
-from pellucid.explain.pairs import pairs_sql
-from pellucid.explain.parts import kinds_of, parts_table
 from pellucid.explain.records import Records, within
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System

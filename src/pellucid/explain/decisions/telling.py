@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pellucid.explain.story import Attribution, CandidateView, StageView, Story
+from pellucid.explain.decisions.story import Attribution, CandidateView, StageView, Story
 from pellucid.spec.system import Outcome, System
 from pellucid.windows import parse_duration
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted, text
 from pellucid.errors import ExplainError
-from pellucid.explain.change_story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
+from pellucid.explain import wording
+from pellucid.explain.changes.shares import ShareChange, StageCounts, split_share
+from pellucid.explain.changes.story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
 from pellucid.explain.records import DAY_SQL, Records, within
-from pellucid.explain.shares import ShareChange, StageCounts, split_share
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column
@@ -70,7 +71,9 @@ def share_change(
     for place, named in enumerate(("baseline", "window")):
         if not (of_window == place).any():
             span = (baseline, window)[place]
-            raise ExplainError(f"the {named} {span} has no decision that picked a candidate")
+            raise ExplainError(
+                f"the {named} ({wording.span(span)}) has no decision that picked a candidate"
+            )
     if not hits.any():
         records.check_candidate(candidate, spanning((window, baseline)))
     keys = [f"k{place}" for place in range(len(dimensions))]
@@ -84,7 +87,7 @@ def share_change(
     change = split_share(counts)
     totals = np.bincount(of_window, counts.decisions, 2)
     return ChangeStory(
-        TRAFFIC_SHARE, candidate, window, baseline, change.before, change.after,
+        TRAFFIC_SHARE, candidate, where, window, baseline, change.before, change.after,
         float(change.errors[0]), (float(totals[0]), float(totals[1])), _parts(change, labels),
         _by_cell(change, counts, cells, labels),
     )  # fmt: skip

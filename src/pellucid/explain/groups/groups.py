@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.clusters import correlated_features
 from pellucid.explain.filters import check_apart, check_dimensions
+from pellucid.explain.groups.clusters import correlated_features
+from pellucid.explain.groups.parts import kinds_of, parts_table
+from pellucid.explain.groups.sides import side_sums
 from pellucid.explain.means import DaySums, day_sums, difference_errors
-from pellucid.explain.parts import kinds_of, parts_table
 from pellucid.explain.records import Records
-from pellucid.explain.sides import side_sums
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
@@ -262,7 +262,7 @@ def _told(story: GroupStory) -> list[str]:
     column = "difference" if story.is_compared else "mean"
     lines = [
         f"{begin}: the score of {whose} was {wording.signed(own['score'], scale)}{unit} on "
-        f"average{wording.give_or_take(own['error'], scale)}."
+        f"average{wording.give_or_take(own['error'], scale)}{wording.estimated(own)}."
     ]
     parts = [row for row in story.parts.to_pylist() if row["kind"] != "residual"]
     if story.is_compared:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.engine.sql import quoted
 from pellucid.errors import ExplainError
 from pellucid.explain.records import DAY_SQL, Records, within
-from pellucid.explain.replay import NOBODY, Utilities
+from pellucid.explain.traffic.replay import NOBODY, Utilities
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GENERAL, UNEXPLAINED = "general", "residual"
+# Candidates of the decisions that are replayed at once.
+MOST_ROWS = 2_000_000
 # Sums of attributions, stored as float32, are as exact as this.
 _ROUNDING = 1e-5
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.replay import Utilities, picks
+from pellucid.explain.traffic.replay import Utilities, picks
 from pellucid.spec.system import System
 
 Ints = NDArray[np.int64]

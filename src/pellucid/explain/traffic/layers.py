@@ -13,11 +13,9 @@ from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import joined, sums_by_day
 from pellucid.explain.records import Records
-from pellucid.explain.replay import NOBODY
 from pellucid.explain.spans import day_spans
-from pellucid.explain.telling_traffic import layers_told
-from pellucid.explain.terms import LoggedTerms, only, scored_terms
-from pellucid.explain.whatif import MOST_ROWS
+from pellucid.explain.traffic.replay import NOBODY
+from pellucid.explain.traffic.terms import MOST_ROWS, LoggedTerms, only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
@@ -62,7 +60,7 @@ class LayerEffects:
     @property
     def told(self) -> str:
         """The answer as one paragraph."""
-        return " ".join([*layers_told(self), *self.notes])
+        return " ".join([*_told(self), *self.notes])
 
 
 def layer_effects(
@@ -117,3 +115,20 @@ def _columns(system: System, terms: LoggedTerms) -> Floats:
         columns += [before != after, np.nan_to_num(gain),
                     added[every, after] - added[every, before]]  # fmt: skip
     return np.column_stack(columns).astype(np.float64)
+
+
+def _told(answer: LayerEffects) -> list[str]:
+    among = f" where {answer.where}" if answer.where else ""
+    rows = [row for row in answer.effects.to_pylist() if row["moved"]]
+    lines = [
+        f"Of {wording.decisions(answer.decisions)}{among}, from {wording.span(answer.window)}:"
+    ]
+    for row in sorted(rows, key=lambda row: -row["moved"]):
+        is_clear = abs(row["outcome"]) > wording.HALF_WIDTH * row["outcome_error"]
+        won = "won" if row["outcomes"] > 0 else "lost"
+        lines.append(
+            f"{row['label']} moved {wording.percent(row['moved'])} to another candidate"
+            + (f", and with it {won} about {abs(row['outcomes']):,.0f} outcomes by the model's "
+               "own probabilities." if is_clear else ", with no clear effect on outcomes.")
+        )  # fmt: skip
+    return lines if rows else [*lines, "no layer moved a single pick."]

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from pellucid.engine.sql import instant, latest_outcomes, quoted
 from pellucid.errors import ExplainError
-from pellucid.explain.change import UNKNOWN_SET, picks_sql, places, sets_sql, stage_labels
-from pellucid.explain.change_story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
+from pellucid.explain import wording
+from pellucid.explain.changes.change import UNKNOWN_SET, picks_sql, places, sets_sql, stage_labels
+from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
+from pellucid.explain.changes.story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
-from pellucid.explain.rates import RateChange, RateCounts, split_rate
 from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
@@ -72,15 +73,16 @@ def rate_change(
         if not pc.sum(own.column("known")).as_py():
             over = window if is_window else baseline
             raise ExplainError(
-                f"the {named} {over} has no decision whose '{outcome.name}' is known and final "
-                f"(after {outcome.matures_after})"
+                f"the {named} ({wording.span(over)}) has no decision whose '{outcome.name}' is "
+                f"known and final (after {outcome.matures_after})"
             )
     counts, cells = _counts(system, rows, dimensions)
     change = split_rate(counts)
     known = np.bincount(counts.window, counts.known, 2)
     label = metric.replace("_", " ").capitalize()
     return ChangeStory(
-        metric, label, window, baseline, change.before, change.after, float(change.errors[0]),
+        metric, label, where, window, baseline, change.before, change.after,
+        float(change.errors[0]),
         (float(known[0]), float(known[1])), _parts(system, change),
         _by_cell(change, counts, cells),
     )  # fmt: skip

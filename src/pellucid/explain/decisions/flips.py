@@ -15,11 +15,11 @@ from pellucid.engine.sql import text
 from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.explain.attribution import LoadedModel
-from pellucid.explain.decision import find_decision
-from pellucid.explain.flip_search import Search, feature_flips, linked_scores
+from pellucid.explain.decisions.decision import find_decision
+from pellucid.explain.decisions.flip_search import Search, feature_flips, linked_scores
 from pellucid.explain.levels import shared_features
 from pellucid.explain.records import Records
-from pellucid.explain.terms import only, scored_terms
+from pellucid.explain.traffic.terms import only, scored_terms
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
@@ -150,7 +150,11 @@ def find_flips(system: System, records: Records, decision_id: str, *, to: str = 
         )
         labels = {feature.name: feature.label or feature.name for feature in system.features}
         shared = shared_features(records, model.features, day)
-        found = feature_flips(search, _usual(records, model), names, shared, labels)
+        usual = records.reference_rows(row["model_id"])
+        found = feature_flips(
+            search, np.empty((0, len(model.features))) if usual is None else model.matrix(usual),
+            names, shared, labels, _fixed(usual, model),
+        )  # fmt: skip
     return Flips(
         decision_id, names[chosen], to, names[rival], margin,
         "probability" if system.policy_scale == "probability" else system.score_unit, layers,
@@ -178,10 +182,18 @@ def _rivals(
     return chosen, names.index(to) if to else int(others.argmax())
 
 
-def _usual(records: Records, model: LoadedModel) -> Floats:
-    """Return the reference population's features, shape (m, features)."""
-    rows = records.reference_rows(model.model_id)
-    return model.matrix(rows) if rows is not None else np.empty((0, len(model.features)))
+def _fixed(usual: pa.Table | None, model: LoadedModel) -> frozenset[str]:
+    """Return the features that are the same for a candidate in all decisions, such as its name."""
+    if usual is None or "candidate_id" not in usual.column_names:
+        return frozenset()
+    columns = [name for name in model.features if f"f_{name}" in usual.column_names]
+    counts = usual.group_by("candidate_id").aggregate(
+        [(f"f_{name}", "count_distinct") for name in columns]
+    )
+    return frozenset(
+        name for name in columns
+        if max(counts.column(f"f_{name}_count_distinct").to_pylist()) < 2
+    )  # fmt: skip
 
 
 def _table(found: Sequence[dict[str, object]]) -> pa.Table:

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from pellucid.engine.sql import text
 from pellucid.errors import AdditivityError, ExplainError, UnknownNameError
 from pellucid.explain.attribution import attribute
+from pellucid.explain.decisions.story import Story, make_story
+from pellucid.explain.decisions.telling import tell
 from pellucid.explain.records import Records
-from pellucid.explain.story import Story, make_story
-from pellucid.explain.telling import tell
 from pellucid.spec.system import System
 from pellucid.windows import Window
 

@@ -1,0 +1,1 @@
+"""Why a traffic share or an outcome's rate changed, in exact parts."""

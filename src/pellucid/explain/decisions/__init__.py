@@ -1,0 +1,1 @@
+"""One decision: told in order, and what would have sent it elsewhere."""

@@ -1,0 +1,1 @@
+"""What makes the scores of groups: alone, compared, one candidate or model against another."""

@@ -1,0 +1,1 @@
+"""Where traffic goes and why: flow, layers, terms replayed, and other policies."""
