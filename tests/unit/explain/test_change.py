@@ -108,6 +108,32 @@ def test_the_paragraph_gives_the_numbers_of_the_tables(tmp_path: Path) -> None:
     assert "is a single day" in short.told
 
 
+def test_what_cannot_be_told_apart_is_said(tmp_path: Path) -> None:
+    rows = contest_rows(6)
+    for row in rows["decisions"]:
+        row["arm"] = "ml"
+    same = ask(contest(tmp_path / "same", rows))
+    assert 0 < max(same.unmatched) < 0.2
+    assert same.control == (0.0, 0.0)
+    assert same.notes == ()
+    late = [row for row in rows["decisions"] if row["decided_at"] >= LAST.start]
+    for row in late[::2]:
+        row["arm"] = "control"
+    for row in rows["candidates"]:
+        row["is_eligible"] |= row["decided_at"] >= LAST.start
+    story = ask(contest(tmp_path / "other", rows))
+    assert story.control == (0.0, pytest.approx(len(late[::2]) / len(late), abs=0.03))
+    sets = {first: {frozenset(
+        row["candidate_id"] for row in rows["candidates"]
+        if row["decision_id"] == decision["decision_id"] and row["is_eligible"]
+    ) for decision in rows["decisions"] if (decision["decided_at"] < LAST.start) == first}
+        for first in (True, False)}  # fmt: skip
+    assert sets[False] == {frozenset("xyz")}
+    assert story.unmatched[0] > 0.2
+    assert "sets of candidates that the other lacks" in story.told
+    assert "The control arm's part went from 0.0% to" in story.told
+
+
 def test_errors_teach(tmp_path: Path) -> None:
     obs = contest(tmp_path, contest_rows(0))
     with pytest.raises(UnknownNameError, match="no candidate is called 'w'"):

@@ -25,7 +25,7 @@ def change_story() -> ChangeStory:
              "after": [0.4, 0.55], "change": [-0.03, -0.01]}  # fmt: skip
     return ChangeStory(
         TRAFFIC_SHARE, HOSTILE, "", WEEK, Window(WEEK.start - timedelta(days=7), WEEK.start),
-        0.5, 0.46, 0.012, (100.0, 90.0), pa.table(parts), pa.table(cells),
+        0.5, 0.46, 0.012, (100.0, 90.0), pa.table(parts), pa.table(cells), (0.0, 0.0), (0.05, 0.05),
     )  # fmt: skip
 
 

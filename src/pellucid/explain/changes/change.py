@@ -89,8 +89,27 @@ def share_change(
     return ChangeStory(
         TRAFFIC_SHARE, candidate, where, window, baseline, change.before, change.after,
         float(change.errors[0]), (float(totals[0]), float(totals[1])), _parts(change, labels),
-        _by_cell(change, counts, cells, labels),
+        _by_cell(change, counts, cells, labels), unmatched(of_window, group, counts.decisions),
+        control_shares(rows),
     )  # fmt: skip
+
+
+def unmatched(
+    window: NDArray[np.int64], group: NDArray[np.int64], decisions: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return the part of each window's decisions in groups that the other does not have."""
+    count = int(group.max()) + 1
+    sums = np.bincount(window * count + group, decisions, 2 * count).reshape(2, count)
+    alone = (sums * (sums[::-1] <= 0)).sum(axis=1) / sums.sum(axis=1)
+    return float(alone[0]), float(alone[1])
+
+
+def control_shares(rows: pa.Table) -> tuple[float, float]:
+    """Return the control arm's part of the decisions of the baseline and of the window."""
+    place = rows.column("in_window").to_numpy().astype(np.int64)
+    total = np.bincount(place, rows.column("decisions").to_numpy(), 2)
+    control = np.bincount(place, rows.column("control").to_numpy(), 2) / total
+    return float(control[0]), float(control[1])
 
 
 def stage_labels(system: System) -> list[str]:
@@ -128,6 +147,7 @@ def _counted(
         *(f"CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{place}"
           for place, name in enumerate(dimensions)),
         f"CAST(sum({weight}) AS DOUBLE) AS decisions",
+        f"CAST(coalesce(sum({weight}) FILTER (arm = 'control'), 0) AS DOUBLE) AS control",
         *(f"CAST(coalesce(sum({weight}) FILTER ({pick} = {text(candidate)}), 0) AS DOUBLE) "
           f"AS hits_{place}" for place, pick in enumerate(picks_sql(system))),
     ]  # fmt: skip

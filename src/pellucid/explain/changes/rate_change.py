@@ -12,7 +12,15 @@ import pyarrow.compute as pc
 from pellucid.engine.sql import instant, latest_outcomes, quoted
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
-from pellucid.explain.changes.change import UNKNOWN_SET, picks_sql, places, sets_sql, stage_labels
+from pellucid.explain.changes.change import (
+    UNKNOWN_SET,
+    control_shares,
+    picks_sql,
+    places,
+    sets_sql,
+    stage_labels,
+    unmatched,
+)
 from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
 from pellucid.explain.changes.story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
@@ -85,6 +93,7 @@ def rate_change(
         float(change.errors[0]),
         (float(known[0]), float(known[1])), _parts(system, change),
         _by_cell(change, counts, cells),
+        unmatched(counts.window, counts.group, counts.hits[-1]), control_shares(rows),
     )  # fmt: skip
 
 
@@ -107,6 +116,7 @@ def _counted(
     ]  # fmt: skip
     sums = [
         f"CAST(sum({weight}) AS DOUBLE) AS decisions",
+        f"CAST(coalesce(sum({weight}) FILTER (arm = 'control'), 0) AS DOUBLE) AS control",
         f"CAST(coalesce(sum({weight}) FILTER ({is_known}), 0) AS DOUBLE) AS known",
         f"CAST(coalesce(sum({weight}) FILTER ({is_known} AND value >= 1), 0) AS DOUBLE) "
         "AS positive",

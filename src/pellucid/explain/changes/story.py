@@ -18,6 +18,7 @@ _PLAIN = {MIX: "what came in to be decided", ELIGIBILITY: "what was allowed",
           OUTCOME: "how the same choices turned out"}  # fmt: skip
 _PARTS_TOLD = 3
 _HARDLY = 0.0005
+_MOST_UNMATCHED, _HARDLY_CONTROL = 0.2, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class ChangeStory:
         The dimensions; ``decisions_before``, ``decisions_after``, ``before``, ``after``, columns of
         parts, and ``change``, their sum; largest first. The parts are those of `parts` for a share;
         for a rate they are what comes with more or fewer decisions of the cell, and with its rate.
+    unmatched : tuple of float
+        Part of each period's decisions whose set of eligible candidates, in their cell, the other
+        period does not have: for these preference cannot be told from eligibility.
+    control : tuple of float
+        Part of each period's decisions that the control arm made.
     """
 
     metric: str
@@ -59,6 +65,8 @@ class ChangeStory:
     decisions: tuple[float, float]
     parts: pa.Table
     cells: pa.Table
+    unmatched: tuple[float, float]
+    control: tuple[float, float]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -71,6 +79,18 @@ class ChangeStory:
             )
         if math.isnan(self.error):
             found.append("One of the two is a single day, so no margin of error can be given.")
+        if max(self.unmatched) > _MOST_UNMATCHED:
+            found.append(
+                f"{wording.percent(max(self.unmatched))} of the decisions of one period have sets "
+                f"of candidates that the other lacks: what is told as {_PLAIN[ELIGIBILITY]} is in "
+                "part what was preferred."
+            )
+        if abs(self.control[1] - self.control[0]) > _HARDLY_CONTROL:
+            found.append(
+                f"The control arm's part went from {wording.percent(self.control[0])} to "
+                f"{wording.percent(self.control[1])}, and what it picks is told as "
+                f"{_PLAIN[MODEL]}: leave it out with where=\"arm = 'ml'\"."
+            )
         return tuple(found)
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -45,19 +47,31 @@ def attribute_window(
     stored = duplicates = 0
     for model in filter(None, models):
         ensure_reference(records, model, window)
-        plans = stored_plans(records.lake, model.model_id)
-        for span in unplanned(plans, window):
-            plan = make_plan(
-                records, model.model_id, span, system.dimension_names,
-                most_decisions=most_decisions, most_rows=_CHUNK_ROWS,
-            )  # fmt: skip
-            plans += [plan] if plan else []
-        store_plans(records.lake, model.model_id, plans)
+        plans = _planned(system, records, model.model_id, window, most_decisions)
         due = [plan for plan in plans if plan.start < window.end and plan.end > window.start]
         receipts = _carry_out(records, writer, model, due, progress=progress)
         stored += sum(receipt.stored for receipt in receipts)
         duplicates += sum(receipt.duplicates for receipt in receipts)
     return Receipt(stored=stored, duplicates=duplicates, was_committed=False)
+
+
+def _planned(
+    system: System, records: Records, model_id: str, window: Window, most_decisions: int
+) -> list[Plan]:
+    """Return the plans of a model, with what a window lacked planned and stored."""
+    while True:
+        plans = stored_plans(records.lake, model_id)
+        for span in unplanned(plans, window):
+            plan = make_plan(
+                records, model_id, span, system.dimension_names,
+                most_decisions=most_decisions, most_rows=_CHUNK_ROWS,
+            )  # fmt: skip
+            plans += [plan] if plan else []
+        store_plans(records.lake, model_id, plans)
+        # Another run may have planned at the same time: whose plans are stored counts.
+        time.sleep(random.uniform(0, 0.05))  # noqa: S311
+        if stored_plans(records.lake, model_id) == plans:
+            return plans
 
 
 def _carry_out(
