@@ -17,20 +17,7 @@ from pellucid.windows import Window, parse_window
 
 
 class Opened:
-    """One system, opened.
-
-    Parameters
-    ----------
-    lake : Lake
-        Where the tables are.
-    engine : Engine, optional
-        DuckDB by default.
-
-    Raises
-    ------
-    StoreError
-        If the store holds no such system.
-    """
+    """One system, opened; see `Observatory`."""
 
     def __init__(self, lake: Lake, *, engine: Engine | None = None) -> None:
         self.lake = lake

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pellucid.explain.changes.jackknife import day_errors
+from pellucid.stats.shapley import joining_weights
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -162,6 +164,7 @@ def _split(sums: _Sums, owner: _Owners) -> tuple[float, float, Floats]:
     count = stages.shape[1]
     gained = np.diff(stages, axis=1, prepend=0.0)
     parts = np.zeros(2 + count + 2)
+    weights = joining_weights(_FACTORS)
 
     def worth(chosen: Sequence[int], routed: Floats) -> float:
         mass = (weight[chosen[MIX]] * eligible[chosen[ELIGIBILITY]] * routed
@@ -175,8 +178,7 @@ def _split(sums: _Sums, owner: _Owners) -> tuple[float, float, Floats]:
             chosen = [0] * _FACTORS
             for place, other in enumerate(others):
                 chosen[other] = coalition >> place & 1
-            size = coalition.bit_count()
-            share = factorial(size) * factorial(_FACTORS - size - 1) / factorial(_FACTORS)
+            share = weights[coalition.bit_count()]
             if factor == ROUTING:
                 # First the stages of the one window move before the rest, then those of the other,
                 # so that windows that swap turn every sign.
@@ -208,27 +210,19 @@ def _by_cell(sums: _Sums, owner: _Owners) -> Floats:
 
 
 def _day_errors(counts: RateCounts, sums: _Sums, owner: _Owners) -> Floats:
-    size = 1 + 2 + sums.hits.shape[1] + 2
-    variance = np.zeros(size)
-    for window in (0, 1):
-        days = np.unique(counts.day[counts.window == window])
-        if len(days) < 2:
-            return np.full(size, np.nan)
-        left_out = []
-        for day in days:
-            own = _summed(counts, (counts.day == day) & (counts.window == window))
-            rest = _Sums(*(
-                # Rounding can leave a group that is gone slightly above nothing.
-                np.where((left := whole - gone) < 1e-9, 0.0, left)
-                for whole, gone in zip(
-                    (sums.hits, sums.known, sums.positive), (own.hits, own.known, own.positive),
-                    strict=True,
-                )
-            ))  # fmt: skip
-            if (rest.known.sum(axis=1) <= 0).any():
-                return np.full(size, np.nan)
-            before, after, parts = _split(rest, owner)
-            left_out.append([after - before, *parts])
-        spread = np.array(left_out) - np.mean(left_out, axis=0)
-        variance += (len(days) - 1) / len(days) * (spread**2).sum(axis=0)
-    return np.sqrt(variance)
+    def without(rows: NDArray[np.bool_]) -> Floats | None:
+        own = _summed(counts, rows)
+        rest = _Sums(*(
+            # Rounding can leave a group that is gone slightly above nothing.
+            np.where((left := whole - gone) < 1e-9, 0.0, left)
+            for whole, gone in zip(
+                (sums.hits, sums.known, sums.positive), (own.hits, own.known, own.positive),
+                strict=True,
+            )
+        ))  # fmt: skip
+        if (rest.known.sum(axis=1) <= 0).any():
+            return None
+        before, after, parts = _split(rest, owner)
+        return np.array([after - before, *parts])
+
+    return day_errors(counts.window, counts.day, 1 + 2 + sums.hits.shape[1] + 2, without)

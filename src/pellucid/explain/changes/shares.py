@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pellucid.explain.changes.jackknife import day_errors
+from pellucid.stats.shapley import joining_weights
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -94,15 +96,14 @@ def product_effects(before: Floats, after: Floats) -> Floats:
     """
     factors = len(before)
     effects = np.zeros_like(before, dtype=np.float64)
+    weights = joining_weights(factors)
     for factor in range(factors):
         others = [other for other in range(factors) if other != factor]
         for coalition in range(2 ** (factors - 1)):
-            size = coalition.bit_count()
-            weight = factorial(size) * factorial(factors - size - 1) / factorial(factors)
             product = after[factor] - before[factor]
             for place, other in enumerate(others):
                 product = product * (after if coalition >> place & 1 else before)[other]
-            effects[factor] += weight * product
+            effects[factor] += weights[coalition.bit_count()] * product
     return effects
 
 
@@ -174,22 +175,14 @@ def _split(decisions: Floats, hits: Floats, cell_of: Places) -> tuple[Floats, Fl
 
 
 def _day_errors(counts: StageCounts, decisions: Floats, hits: Floats, cell_of: Places) -> Floats:
-    groups = decisions.shape[1]
-    variance = np.zeros(3 + hits.shape[1])
-    for window in (0, 1):
-        days = np.unique(counts.day[counts.window == window])
-        if len(days) < 2:
-            return np.full(len(variance), np.nan)
-        left_out = []
-        for day in days:
-            own, gone = _summed(counts, (counts.day == day) & (counts.window == window), groups)
-            rest = decisions - own
-            if (rest.sum(axis=1) <= 0).any():
-                return np.full(len(variance), np.nan)
-            # Rounding can leave a group that is gone slightly above nothing.
-            rest = np.where(rest < 1e-9, 0.0, rest)
-            left = np.where(rest[:, None] > 0, hits - gone, 0.0)
-            left_out.append(_split(rest, left, cell_of)[0])
-        spread = np.array(left_out) - np.mean(left_out, axis=0)
-        variance += (len(days) - 1) / len(days) * (spread**2).sum(axis=0)
-    return np.sqrt(variance)
+    def without(rows: NDArray[np.bool_]) -> Floats | None:
+        own, gone = _summed(counts, rows, decisions.shape[1])
+        rest = decisions - own
+        if (rest.sum(axis=1) <= 0).any():
+            return None
+        # Rounding can leave a group that is gone slightly above nothing.
+        rest = np.where(rest < 1e-9, 0.0, rest)
+        left = np.where(rest[:, None] > 0, hits - gone, 0.0)
+        return _split(rest, left, cell_of)[0]
+
+    return day_errors(counts.window, counts.day, 3 + hits.shape[1], without)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError
 from pellucid.explain.explainers.base import Floats
+from pellucid.stats.shapley import coalition_weights
 
 MOST_EXACT = 10
 # Rows scored in one call, which bounds memory whatever is asked for.
@@ -76,7 +76,7 @@ def exact_values(score: Score, rows: Floats, reference: Floats, players: Players
     coalitions = np.arange(2**count)
     is_member = (coalitions[:, None] >> np.arange(count)) & 1 == 1
     is_given = is_member[:, players]
-    weights = _weights(is_member)
+    weights = coalition_weights(count).T
     values = np.empty((len(rows), count))
     base = float(checked_score(score, reference).mean())
     block = max(1, _KEPT_VALUES // len(coalitions))
@@ -172,19 +172,6 @@ def scores_of(score: Score, rows: Floats) -> Floats:
             "score for each row, such as model.predict_proba(rows)[:, 1]"
         )
     return found
-
-
-def _weights(is_member: NDArray[np.bool_]) -> Floats:
-    """Return the weight of each coalition's worth in each player's value."""
-    count = is_member.shape[1]
-    share = np.array(
-        [factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)]
-    )
-    size = is_member.sum(axis=1)
-    joined = share[np.maximum(size - 1, 0)]
-    left_out = -share[np.minimum(size, count - 1)]
-    weights: Floats = np.where(is_member, joined[:, None], left_out[:, None]).T
-    return weights
 
 
 def _mean_scores(

@@ -44,7 +44,10 @@ class TreeExplainer:
 
     def set_reference(self, matrix: Floats, described: str) -> None:
         """Attribute against a reference population, shape (m, features), from now on."""
-        self._reference, self._prepared = matrix, None
+        known = self._reference
+        if known is None or not np.array_equal(known, matrix, equal_nan=True):
+            # The tables of a population are kept while it stays: they cost far more than a row.
+            self._reference, self._prepared = matrix, None
         self._name = f"{self._library} trees, interventional against {described}"
 
     def attribute(self, matrix: Floats) -> tuple[Floats, Floats]:

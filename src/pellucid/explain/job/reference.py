@@ -30,12 +30,13 @@ def ensure_reference(records: Records, model: LoadedModel, window: Window) -> No
     tell what is particular to a decision, and what never changes for a candidate adds nothing.
     """
     reference = model.reference
+    known = () if reference is None else reference.candidates
+    if reference is not None and not known:
+        return
     names = _candidates(records, model.model_id, window)
-    if reference is not None:
-        is_shared = not reference.candidates
-        absent = [name for name in names if name not in reference.candidates]
-        if is_shared or not absent or len(reference.candidates) + len(absent) > MOST_CANDIDATES:
-            return
+    absent = [name for name in names if name not in known]
+    if reference is not None and (not absent or len(known) + len(absent) > MOST_CANDIDATES):
+        return
     days = _first_days(records, model.model_id)
     decisions = _scored(
         records, model.model_id, days,
@@ -51,10 +52,7 @@ def ensure_reference(records: Records, model: LoadedModel, window: Window) -> No
         return
     shared = shared_features(records, model.features, days)
     parts = [] if reference is None else [reference.rows]
-    known = () if reference is None else reference.candidates
-    for name in names:
-        if name in known:
-            continue
+    for name in absent:
         own = _of_candidate(records, model.model_id, name, days, window)
         parts.append(with_candidate(decisions, own, shared, name))
     rows = pa.concat_tables(parts, promote_options="permissive")

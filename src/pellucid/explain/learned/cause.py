@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.engine.sql import text
 from pellucid.explain.learned.daily import WEEKDAYS, Loss, weekday_of
 from pellucid.explain.learned.roles import FeatureRoles
-from pellucid.explain.means import clustered
+from pellucid.explain.means import clustered, sums_by_day
 from pellucid.explain.records import Records
 from pellucid.explain.traffic.replay import MOST_TERMS, aumann_moves, fidelity, picks, replay_moves
 from pellucid.explain.traffic.terms import LoggedTerms, explained_terms
@@ -115,10 +115,9 @@ def _cause(logged: LoggedTerms, place: int, is_whole: Bools, on_day: Bools) -> C
     moves = split(utilities, utilities.candidates[place])
     sides = (is_whole & on_day, is_whole & ~on_day)
     columns = np.column_stack([moves.after, moves.before, moves.values])
-    (here, spread), (there, others) = (
-        _by_day(columns[side], logged.weight[side], logged.day[side]) for side in sides
-    )
-    change, errors = here - there, clustered([spread, others])
+    on, off = (sums_by_day(columns[side], logged.weight[side], logged.day[side]) for side in sides)
+    here, there = on.means, off.means
+    change, errors = here - there, clustered([on.influence, off.influence])
     names = [RIVALS, *utilities.terms]
     calendar = change[1 + names.index(CALENDAR)]
     cells = _cells(logged, logged.flags[0])
@@ -135,15 +134,6 @@ def _cause(logged: LoggedTerms, place: int, is_whole: Bools, on_day: Bools) -> C
         cells=cells,
         fidelity=fidelity(utilities, logged.picks[-1]),
     )  # fmt: skip
-
-
-def _by_day(values: Floats, weight: Floats, day: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return weighted means of columns, and what each day adds to them beyond its weight."""
-    days, place = np.unique(day, return_inverse=True)
-    means = weight @ values / weight.sum()
-    influence = np.zeros((len(days), values.shape[1]))
-    np.add.at(influence, place, weight[:, None] * (values - means) / weight.sum())
-    return means, influence
 
 
 def _picks_without(logged: LoggedTerms, cells: pa.Table) -> NDArray[np.int64]:

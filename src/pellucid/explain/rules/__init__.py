@@ -71,14 +71,13 @@ def compare_rules(
     weight = np.bincount(place.reshape(-1), now.weight[is_other], kinds.shape[1])
     order = np.argsort(-weight, kind="stable")
     total = float(now.weight.sum())
-    names = now.candidates
+    names, labels = now.candidates, _labels(system)
     moves = pa.table({
         "rule_before": pa.array([condition(old[kinds[0, n]], then) for n in order], pa.string()),
         "pick_before": pa.array([names[kinds[1, n]] for n in order], pa.string()),
         "rule_after": pa.array([condition(new[kinds[2, n]], now) for n in order], pa.string()),
         "pick_after": pa.array([names[kinds[3, n]] for n in order], pa.string()),
-        "label": pa.array([words(new[kinds[2, n]], now, _labels(system)) for n in order],
-                          pa.string()),
+        "label": pa.array([words(new[kinds[2, n]], now, labels) for n in order], pa.string()),
         "decisions": weight[order], "share": weight[order] / total,
     })  # fmt: skip
     return RuleChange(before, after, float(weight.sum()) / total, moves)

@@ -8,13 +8,13 @@ largest, so shares of traffic are no sum of terms; Shapley values of the replaye
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import factorial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError
+from pellucid.stats.shapley import coalition_weights
 
 Floats = NDArray[np.float64]
 
@@ -188,7 +188,7 @@ def replay_moves(utilities: Utilities, candidate: str) -> Moves:
             "split the share along the way (aumann_shapley)"
         )
     place = _place(utilities, candidate)
-    coefficients = _coefficients(terms)
+    coefficients = coalition_weights(terms)
     values, before, after = np.zeros((count, terms)), np.zeros(count), np.zeros(count)
     step = max(1, _REPLAYS_AT_ONCE // (2**terms * len(utilities.candidates)))
     for start in range(0, count, step):
@@ -318,17 +318,6 @@ def _place(utilities: Utilities, candidate: str) -> int:
 def _checked_weights(weights: Floats | None, count: int) -> Floats:
     given = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     return given / given.sum()
-
-
-def _coefficients(terms: int) -> Floats:
-    """Return what the worth of each coalition counts in each term's value; (2^terms, terms)."""
-    coalition = np.arange(2**terms)
-    size = np.array([found.bit_count() for found in coalition.tolist()])
-    weight = np.array([
-        factorial(s) * factorial(terms - s - 1) / factorial(terms) for s in range(terms)
-    ] + [0.0])  # fmt: skip
-    has = (coalition[:, None] >> np.arange(terms)) & 1 == 1
-    return np.where(has, weight[size - 1][:, None], -weight[size][:, None])
 
 
 def _won(utilities: Utilities, part: slice, place: int) -> Floats:

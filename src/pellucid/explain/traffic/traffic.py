@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -76,20 +76,27 @@ def why_traffic(
     conditions = [decision_filter(system, where), *([decision_filter(system, versus)] if versus
                                                     else [])]  # fmt: skip
     both = spanning(windows)
+    records.check_candidate(candidate, both)
     players = find_players(system, records, both, most=MOST_PLAYERS - 1)
     # A side is a window and a condition.
     sides = [(0, 0), *([(0, 1)] if versus else [(1, 0)] if baseline else [])]
 
-    def loaded() -> Iterator[tuple[int, LoggedTerms]]:
-        for place, own in enumerate(windows):
-            for span in day_spans(records, "attributions", own, most_rows=_MOST_ROWS):
-                terms = explained_terms(system, records, span, conditions, players.groups)
-                if len(terms.weight):
-                    yield place, terms
+    spans = [
+        (place, span) for place, own in enumerate(windows)
+        for span in day_spans(records, "attributions", own, most_rows=_MOST_ROWS)
+    ]  # fmt: skip
 
-    neutral = _mean_terms(loaded())
+    def loaded() -> Iterator[tuple[int, LoggedTerms]]:
+        for place, span in spans:
+            terms = explained_terms(system, records, span, conditions, players.groups)
+            if len(terms.weight):
+                yield place, terms
+
+    # What is not cut is read once; what is cut so that it fits in memory is read twice.
+    held = list(loaded()) if len(spans) <= len(windows) else None
+    neutral = _mean_terms(loaded() if held is None else held)
     found: list[list[DaySums]] = [[] for _ in sides]
-    for place, terms in loaded():
+    for place, terms in loaded() if held is None else held:
         values = _values(system, terms, candidate, players, neutral)
         for side, (of_window, condition) in enumerate(sides):
             own = terms.flags[condition]
@@ -99,7 +106,6 @@ def why_traffic(
         if not sums:
             over, among = windows[sides[side][0]], (where, versus)[sides[side][1]]
             raise _nothing(over, among)
-    records.check_candidate(candidate, both)
     sums = [joined(parts) for parts in found]
     labels = _labels(system, players)
     tables = _tables(sums, labels, is_same_window=baseline is None)
@@ -126,7 +132,7 @@ def _terms_of(utilities: Utilities, players: Players) -> Utilities:
     return replace(utilities, terms=names, added=utilities.added[order])
 
 
-def _mean_terms(loaded: Iterator[tuple[int, LoggedTerms]]) -> Mapping[tuple[str, str], float]:
+def _mean_terms(loaded: Iterable[tuple[int, LoggedTerms]]) -> Mapping[tuple[str, str], float]:
     """Return what each term adds to each candidate where it is eligible, on average."""
     total: dict[tuple[str, str], float] = {}
     weight: dict[str, float] = {}
@@ -149,13 +155,16 @@ def _values(
     """Return the columns that are averaged, a row for each decision.
 
     First whether it was picked and whether replaying picks as was picked, then the parts in the
-    order of `_labels`, then the replayed share, and that without each term.
+    order of `_labels`, then the replayed share, and that without each feature and each layer.
     """
     utilities = _terms_of(terms.utilities, players)
-    is_same = (picks(utilities) == terms.picks[-1]).astype(np.float64)
+    replayed = picks(utilities)
+    is_same = (replayed == terms.picks[-1]).astype(np.float64)
+    told = (*players.groups, *players.layers)
     if candidate not in utilities.candidates:
         # Not one of these decisions had it: it has no part of them.
-        none = np.zeros((len(is_same), 5 + 2 * len(utilities.terms) + len(players.movers)))
+        columns = 5 + len(utilities.terms) + len(players.movers) + len(told)
+        none = np.zeros((len(is_same), columns))
         none[:, 1] = is_same
         return none
     place = utilities.candidates.index(candidate)
@@ -168,21 +177,25 @@ def _values(
         for name in players.movers
     ]
     rest = is_chosen - moves.after - sum(shifts, np.zeros(len(is_chosen)))
-    finite = np.isfinite(utilities.base)
-    without = []
-    for term, name in enumerate(utilities.terms):
-        is_layer = term >= utilities.model_terms
-        level = np.array([
-            0.0 if is_layer else neutral.get((name, other), 0.0) for other in utilities.candidates
-        ])  # fmt: skip
-        added = utilities.added.copy()
-        added[term] = np.where(finite, level, 0.0)
-        level_picks = picks(replace(utilities, added=added))
-        without.append((level_picks == place).astype(np.float64))
+    without = [_picks_without(utilities, name, players, neutral) == place for name in told]
     return np.column_stack([
-        is_chosen, is_same, moves.before, moves.values, *shifts, rest,
-        picks(utilities) == place, *without,
+        is_chosen, is_same, moves.before, moves.values, *shifts, rest, replayed == place, *without,
     ])  # fmt: skip
+
+
+def _picks_without(
+    utilities: Utilities, name: str, players: Players, neutral: Mapping[tuple[str, str], float]
+) -> NDArray[np.int64]:
+    """Return the replayed picks without a layer, or with a feature that tells no decisions apart.
+
+    What never changes for a candidate tells none apart: without it nothing would be other.
+    """
+    if name in players.layers:
+        return picks(utilities, without=(name,))
+    level = np.array([neutral.get((name, other), 0.0) for other in utilities.candidates])
+    added = utilities.added.copy()
+    added[utilities.terms.index(name)] = np.where(np.isfinite(utilities.base), level, 0.0)
+    return picks(replace(utilities, added=added))
 
 
 def _tables(
@@ -209,17 +222,15 @@ def _tables(
     order = _order(labels, columns)
     parts = _table([labels[place] for place in order],
                    {name: own[order] for name, own in columns.items()})  # fmt: skip
-    terms = [label for label in labels if label[1] in ("general", "feature", "residual", "layer")]
-    # What never changes for a candidate tells no decisions apart: without it nothing is other.
-    untold = ("general", "residual")
+    # Layers that only move picks come last, and nothing is replayed without them.
+    terms = [label for label in labels if label[1] in ("feature", "layer")]
     replayed = whole.stop
     count = len(means[0]) - replayed - 1
     columns = {}
     for prefix, own in zip(("", "versus_"), means, strict=False):
         columns[f"{prefix}share"] = own[replayed + 1 :]
         columns[f"{prefix}change"] = own[replayed + 1 :] - own[replayed]
-    shown = [place for place, label in enumerate(terms[:count]) if label[1] not in untold]
-    shown.sort(key=lambda place: -abs(columns["change"][place]))
+    shown = sorted(range(count), key=lambda place: -abs(columns["change"][place]))
     without = _table([terms[place] for place in shown],
                      {name: own[shown] for name, own in columns.items()})  # fmt: skip
     return sides, parts, without.drop_columns(["kind"])

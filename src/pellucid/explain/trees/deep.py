@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.models.ensemble import Floats
+from pellucid.stats.shapley import joining_weights
 
 _PAIRS = 2_000_000
 
@@ -81,10 +82,7 @@ def deep_path_values(rows: NDArray[np.int64], ratios: Floats) -> Floats:
     players = len(ratios)
     found, back = np.unique(rows, return_inverse=True)
     meets = ((found[:, None] >> np.arange(players)) & 1).astype(np.float64)
-    weight = np.array([
-        factorial(size) * factorial(players - size - 1) / factorial(players)
-        for size in range(players)
-    ])  # fmt: skip
+    weight = joining_weights(players)
     values = np.empty((len(found), players))
     for player in range(players):
         coefficients = np.zeros((len(found), players))
