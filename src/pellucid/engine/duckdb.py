@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from pellucid.engine.base import key_names, measure_type
 from pellucid.engine.plan import Scan
-from pellucid.engine.sql import quoted, render, text
+from pellucid.engine.sql import quoted, render, statement, text
 from pellucid.errors import EngineError
 from pellucid.schema.files import TableFiles
 
 _SQL_TYPES = {
     "string": "VARCHAR", "large_string": "VARCHAR", "bool": "BOOLEAN", "int32": "INTEGER",
     "int64": "BIGINT", "float": "FLOAT", "double": "DOUBLE",
-    "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+    "timestamp[us, tz=UTC]": "TIMESTAMPTZ", "decimal128(38, 0)": "DECIMAL(38, 0)",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ class DuckDBEngine:
         EngineError
             If DuckDB refuses the query or a file cannot be read.
         """
-        cells = self.query(render(scan), tables)
+        cells = self.query(statement(scan), tables)
         kinds = {name: cells.schema.field(name).type for name in key_names(scan)}
         kinds |= {name: pa.string() for name in scan.by}
         kinds |= {f"m{i}": measure_type(m) for i, m in enumerate(scan.measures)}

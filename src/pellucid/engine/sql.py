@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -22,6 +23,11 @@ _HOUR_US = 3_600_000_000
 
 
 def render(scan: Scan) -> str:
+    """Return `statement` laid out for people."""
+    return sqlglot.parse_one(statement(scan), dialect="duckdb").sql(dialect="duckdb", pretty=True)
+
+
+def statement(scan: Scan) -> str:
     """Return the scan as one DuckDB query over `decisions`, `candidates` and `outcomes`."""
     keys = _keys(scan)
     folds = [f"{_fold(m)} AS m{i}" for i, m in enumerate(scan.measures)]
@@ -30,8 +36,7 @@ def render(scan: Scan) -> str:
     group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
     # Without keys SQL returns a row even for no rows; a group that has no rows is not a group.
     having = "" if keys else " HAVING count(*) > 0"
-    rows = f"{_ctes(scan)} SELECT {selected} FROM facts{where}{group}{having}"
-    return sqlglot.parse_one(rows, dialect="duckdb").sql(dialect="duckdb", pretty=True)
+    return f"{_ctes(scan)} SELECT {selected} FROM facts{where}{group}{having}"
 
 
 def quoted(name: str) -> str:
@@ -82,6 +87,7 @@ def _fold(measure: Measure) -> str:
     return f"CAST(sum({value}) AS {'DECIMAL(38, 0)' if exact else 'DOUBLE'})"
 
 
+@lru_cache(maxsize=4096)
 def snippet(expression: str) -> str:
     """Return a checked expression of the spec's language as one of DuckDB."""
     tree = parse(expression).copy().transform(_portable)

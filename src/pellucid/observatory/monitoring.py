@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -15,18 +16,18 @@ from pellucid.metrics.catalogue import pick_metrics
 from pellucid.monitor.answer import Answer
 from pellucid.monitor.consistency import contradictions
 from pellucid.monitor.query import Question, answer, planned
+from pellucid.monitor.rollups.build import Refreshed
+from pellucid.monitor.rollups.sources import READ
+from pellucid.monitor.rollups.upkeep import RolledEngine, Sources, refresh_all
 from pellucid.observatory.opened import Opened
 from pellucid.schema.columns import with_declared
 from pellucid.schema.files import TableFiles
 from pellucid.schema.tables import DECISIONS, SAMPLE_WEIGHT, TABLES
 from pellucid.spec.bind import declared_names
-from pellucid.spec.system import Metric, Segment
+from pellucid.spec.system import Metric, Segment, Unit
 from pellucid.store.check import Finding, check_files
 from pellucid.store.reader import snapshot
 from pellucid.windows import Window
-
-_READ = {"decision": ("decisions", "outcomes"), "request": ("decisions", "outcomes"),
-         "candidate": ("candidates", "decisions")}  # fmt: skip
 
 
 class Monitoring(Opened):
@@ -84,7 +85,7 @@ class Monitoring(Opened):
 
     def ask(self, question: Question) -> Answer:
         """Answer a question."""
-        rows = answer(self.system, question, self.engine, self.files)
+        rows = answer(self.system, question, self._rolled, self.files)
         return Answer(rows, question.by, question.metrics, question.as_of)
 
     def question(
@@ -127,7 +128,49 @@ class Monitoring(Opened):
     def show(self, question: Question) -> str:
         """Return the queries that would answer a question."""
         scans = planned(self.system, question, self.files)
-        return "\n\n".join(self.engine.show(scan) for scan, _, _ in scans)
+        return "\n\n".join(self._rolled.show(scan) for scan, _, _ in scans)
+
+    def roll_up(self) -> list[Refreshed]:
+        """Bring the hourly roll-ups up to date, which `query` reads wherever they can answer.
+
+        Only hours that records changed since the last time are read: those of new decisions, and
+        those whose outcomes came late or were corrected. Answers are the same with and without;
+        hours that changed and are not rolled up yet are read from the rows.
+
+        Returns
+        -------
+        list of Refreshed
+            One for each unit.
+
+        Raises
+        ------
+        EngineError
+            If nothing is logged yet.
+        """
+        return refresh_all(self._sources, latest=self.latest())
+
+    @cached_property
+    def _rolled(self) -> RolledEngine:
+        return RolledEngine(self._sources)
+
+    @property
+    def _sources(self) -> Sources:
+        return Sources(
+            system=self.system, lake=self.lake, metrics=tuple(self.metrics.values()),
+            engine=self.engine, tables=self._tables, files=self.files,
+            query=self.records.engine.query,
+        )  # fmt: skip
+
+    def _tables(self, unit: Unit) -> dict[str, TableFiles]:
+        return {name: self._as_read(snapshot(self.lake, name)) for name in READ[unit]}
+
+    def _as_read(self, stored: TableFiles) -> TableFiles:
+        """Return files with every column that may be asked for."""
+        schema = with_declared(TABLES[stored.table], stored.schema, declared_names(self.system))
+        if stored.table == DECISIONS.name and not _stores_weights(stored):
+            # An engine is told of weights only where some are stored.
+            schema = schema.remove(schema.get_field_index(SAMPLE_WEIGHT))
+        return replace(stored, schema=schema)
 
     def check(self) -> list[Finding]:
         """Verify the store: every file whole, and no record against another.
@@ -156,16 +199,11 @@ class Monitoring(Opened):
     def files(self, scan: Scan) -> Mapping[str, TableFiles]:
         """Return the files that a scan needs, pruned to its days."""
         found = {}
-        for name in _READ[scan.unit]:
+        for name in READ[scan.unit]:
             if name == "outcomes" and not scan.outcomes:
                 continue
             start, end = reading_span(scan, name)
-            stored = snapshot(self.lake, name, start=start, end=end)
-            schema = with_declared(TABLES[name], stored.schema, declared_names(self.system))
-            if name == DECISIONS.name and not _stores_weights(stored):
-                # An engine is told of weights only where some are stored.
-                schema = schema.remove(schema.get_field_index(SAMPLE_WEIGHT))
-            found[name] = replace(stored, schema=schema)
+            found[name] = self._as_read(snapshot(self.lake, name, start=start, end=end))
         return found
 
 
