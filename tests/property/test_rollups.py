@@ -61,7 +61,7 @@ def test_what_roll_ups_cannot_know_is_read_from_the_rows(tmp_path: Path) -> None
     for name, rows in small_records(1, requests=60).items():
         log.table(name, rows).raise_for_refused()
     obs = open_system(tmp_path)
-    assert "none was made yet" in obs.show(obs.question("decision_count"))
+    assert "roll-up" not in obs.show(obs.question("decision_count"))
     obs.roll_up()
     cases = {
         "asks what was known earlier": {"as_of": START + timedelta(days=3), "over": WHOLE},

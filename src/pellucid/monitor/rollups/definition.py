@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
-from sqlglot import exp
-from sqlglot.optimizer.simplify import simplify
-
 from pellucid.spec.codec import fingerprint
-from pellucid.spec.expression import columns, parse
+from pellucid.spec.expression import columns
 from pellucid.spec.measure import Measure, measures_of
+from pellucid.spec.substitution import constant, substituted
 from pellucid.spec.system import Metric, System, Unit
 
 HOUR_US = 3_600_000_000
@@ -114,30 +112,12 @@ def settled(measure: Measure, is_mature: Mapping[str, bool]) -> Measure | None:
     """Return a measure over hours in which labels are known to be mature or not."""
     if not is_mature:
         return measure
-    where = _settled(measure.where, is_mature)
-    if where and isinstance(_simplest(where), (exp.Null, exp.Boolean)):
-        if _simplest(where) != exp.true():
-            return None
-        where = ""
-    return replace(
-        measure, value=_settled(measure.value, is_mature), per=_settled(measure.per, is_mature),
-        where=where,
-    )  # fmt: skip
-
-
-def _settled(text: str, is_mature: Mapping[str, bool]) -> str:
-    if not text:
-        return ""
     known = {f"{name}{_MATURE}": state for name, state in is_mature.items()}
-    tree = parse(text).copy().transform(
-        lambda node: exp.Boolean(this=known[node.name])
-        if isinstance(node, exp.Column) and node.name in known else node
-    )  # fmt: skip
-    return tree.sql(dialect="duckdb")
-
-
-def _simplest(text: str) -> exp.Expr:
-    tree = simplify(parse(text).copy(), dialect="duckdb")
-    while isinstance(tree, exp.Paren):
-        tree = tree.this
-    return tree
+    value, per, where = (
+        substituted(text, known) if text else ""
+        for text in (measure.value, measure.per, measure.where)
+    )
+    picks = constant(where) if where else None
+    if picks is False:
+        return None
+    return replace(measure, value=value, per=per, where="" if picks else where)

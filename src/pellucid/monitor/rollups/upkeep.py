@@ -95,12 +95,14 @@ class RolledEngine:
         return rolled_cells(scan, found, query=self._sources.query, run=run)
 
     def show(self, scan: Scan) -> str:
-        """Return what `run` would run on the rows, under why it does or does not have to."""
+        """Return what `run` would run on the rows; where there is a roll-up, under what of it."""
         found = self._fresh(scan.unit)
-        reason = "none was made yet" if found is None else refusal(scan, found)
         shown = self._sources.engine.show(scan)
-        if found is None or reason:
-            return f"-- not from a roll-up: {reason}\n{shown}"
+        if found is None:
+            return shown
+        reason = refusal(scan, found)
+        if reason:
+            return f"-- not from the hourly roll-up: {reason}\n{shown}"
         raw = ", ".join(f"{window.start:%d %b %H:%M} to {window.end:%d %b %H:%M}"
                         for window in raw_windows(scan, found))  # fmt: skip
         return f"-- from the hourly roll-up; from the rows only {raw or 'nothing'}\n{shown}"
