@@ -35,10 +35,18 @@ class Window:
         if self.start >= self.end:
             raise SpecError("window", [f"start {self.start} is not before end {self.end}"])
 
+    def __str__(self) -> str:
+        return f"{_said(self.start)} to {_said(self.end)}"
+
     @property
     def previous(self) -> Window:
         """The window of the same length that ends where this one starts."""
         return Window(self.start - (self.end - self.start), self.start)
+
+
+def _said(instant: datetime) -> str:
+    utc = instant.astimezone(UTC)
+    return f"{utc:%Y-%m-%d}" if utc.hour == utc.minute == 0 else f"{utc:%Y-%m-%d %H:%M}"
 
 
 def spanning(windows: Iterable[Window]) -> Window:

@@ -16,15 +16,14 @@ from pellucid.cli.explaining import (
     add_models,
     add_why,
 )
+from pellucid.cli.monitoring import add_compare, add_query, add_roll_up
 from pellucid.cli.options import (
     EXIT_USER,
     RAW,
     Commands,
     add_command,
     add_lake,
-    add_output,
     add_window,
-    names,
 )
 from pellucid.cli.traffic import add_flow, add_learned, add_rules, add_traffic, add_what_if
 from pellucid.errors import PellucidError
@@ -67,9 +66,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (
-        _add_demo, _add_init, _add_log, _add_query, add_explain, add_flips, add_change, add_why,
-        add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
-        add_attribute, _add_report, _add_check, _add_compact,
+        _add_demo, _add_init, _add_log, add_query, add_compare, add_explain, add_flips, add_change,
+        add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
+        add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -160,46 +159,6 @@ def _log(options: argparse.Namespace) -> int:
     )
     sys.stdout.write(f"{report}\n")
     return EXIT_USER if report.refused else 0
-
-
-def _add_query(commands: Commands) -> None:
-    parser = add_command(
-        commands, "query", _query,
-        "Compute metrics, broken down, with intervals, n and exact totals.",
-        "  pellucid query --lake lake/                     (lists metrics and dimensions)\n"
-        "  pellucid query approval_rate traffic_share --by route --lake lake/\n"
-        "  pellucid query approval_rate --by country --where 'amount_minor > 5000' --over 7d "
-        "--grain 1d --lake lake/ --format csv",
-    )  # fmt: skip
-    parser.add_argument("metrics", nargs="*", metavar="METRIC", help="names; none lists them all")
-    parser.add_argument("--by", default="", metavar="A,B", help="dimensions, comma-joined")
-    parser.add_argument("--where", default="", metavar="SQL", help="condition on the rows")
-    parser.add_argument("--grain", default="", choices=("", "1h", "1d", "1w"), metavar="GRAIN",
-                        help="1h, 1d or 1w")  # fmt: skip
-    parser.add_argument("--segments", default="", metavar="A,B", help="segments of the spec")
-    parser.add_argument("--show-sql", action="store_true", help="print the query, do not run it")
-    add_window(parser)
-    add_lake(parser)
-    add_output(parser)
-
-
-def _query(options: argparse.Namespace) -> int:
-    from pellucid.observatory import open_system
-    from pellucid.terminal import catalogue_text, write_answer
-
-    obs = open_system(options.lake, system=options.system)
-    if not options.metrics:
-        sys.stdout.write(f"{catalogue_text(obs.system, obs.metrics)}\n")
-        return 0
-    question = obs.question(
-        *options.metrics, by=names(options.by), where=options.where, over=options.over,
-        grain=options.grain, segments=names(options.segments), as_of=options.as_of,
-    )  # fmt: skip
-    if options.show_sql:
-        sys.stdout.write(f"{obs.show(question)}\n")
-        return 0
-    write_answer(obs.ask(question), style=options.style, output=options.output)
-    return 0
 
 
 def _add_report(commands: Commands) -> None:

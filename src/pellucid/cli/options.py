@@ -38,7 +38,7 @@ def add_lake(parser: argparse.ArgumentParser) -> None:
 def add_window(parser: argparse.ArgumentParser) -> None:
     """Add which decisions, and with the knowledge of when."""
     parser.add_argument("--over", default="30d", metavar="WINDOW",
-                        help="30d up to the latest decision, or 2026-10-01..2026-11-01 "
+                        help="30d up to the latest hour with decisions, or 2026-10-01..2026-11-01 "
                         "(end exclusive, UTC); default 30d")  # fmt: skip
     parser.add_argument("--as-of", type=_instant, metavar="INSTANT",
                         help="see only what was recorded by then")  # fmt: skip
@@ -67,7 +67,7 @@ def _instant(text: str) -> object:
 def add_over(parser: argparse.ArgumentParser, default: str) -> None:
     """Add ``--over``, with a default."""
     parser.add_argument("--over", default=default, metavar="WINDOW",
-                        help="7d up to the latest decision, or 2026-10-01..2026-11-01 "
+                        help="7d up to the latest hour, or 2026-10-01..2026-11-01 "
                         f"(end exclusive, UTC); default {default}")  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pellucid.engine.base import BUCKET, PERIOD, Engine, holds_weights, key_name
 from pellucid.engine.cells import merge
 from pellucid.engine.plan import Scan, make_scan
 from pellucid.monitor.finalize import finalize
+from pellucid.monitor.top import largest_values, with_rest
 from pellucid.schema.files import TableFiles
 from pellucid.spec.measure import measures_of
 from pellucid.spec.system import Metric, Segment, System, Unit
@@ -46,6 +47,8 @@ class Question:
         Named segments, shown beside the whole.
     confidence : float
         Coverage of intervals.
+    top : int or None
+        Values of each dimension to show, those with most rows; the rest is added up as one.
     """
 
     metrics: tuple[Metric, ...]
@@ -56,6 +59,7 @@ class Question:
     grain: str = ""
     segments: tuple[Segment, ...] = ()
     confidence: float = 0.95
+    top: int | None = None
 
 
 def plan(system: System, question: Question) -> tuple[Scan, ...]:
@@ -122,9 +126,17 @@ def answer(
         ``denominator``, ``note``. Rates and shares are 0 to 1; money is in minor units. Where
         decisions are a sample, ``n`` counts rows that are stored, and all else is weighted.
     """
-    parts = []
+    parts: list[pa.Table] = []
+    kept: dict[str, pa.Array] | None = None
     for scan, files, metrics in planned(system, question, tables):
         cells = engine.run(scan, files)
+        if question.top is not None and question.by:
+            if kept is None:
+                # The first metric says which values are large, so that all show the same ones.
+                rows = measures_of(metrics[0], is_weighted=scan.is_weighted)["n"]
+                counts = f"m{scan.measures.index(rows)}"
+                kept = largest_values(cells, question.by, counts, question.top)
+            cells = with_rest(cells, kept)
         parts += list(_levels(system, question, scan, cells, metrics))
     if not parts:
         return _empty(question)

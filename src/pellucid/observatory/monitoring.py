@@ -8,14 +8,16 @@ from datetime import datetime
 from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import reading_span
 from pellucid.errors import SpecError, UnknownNameError
 from pellucid.metrics.catalogue import pick_metrics
 from pellucid.monitor.answer import Answer
+from pellucid.monitor.comparison import OTHER, SIDE, Comparison, compare_answers
 from pellucid.monitor.consistency import contradictions
-from pellucid.monitor.query import Question, answer, planned
+from pellucid.monitor.query import WHOLE, Question, answer, planned
 from pellucid.monitor.rollups.build import Refreshed
 from pellucid.monitor.rollups.sources import READ
 from pellucid.monitor.rollups.upkeep import RolledEngine, Sources, refresh_all
@@ -43,6 +45,7 @@ class Monitoring(Opened):
         segments: Iterable[str] = (),
         as_of: datetime | None = None,
         confidence: float = 0.95,
+        top: int | None = None,
     ) -> Answer:
         """Compute metrics, broken down, with an interval and n on each and exact totals.
 
@@ -55,7 +58,7 @@ class Monitoring(Opened):
         where : str
             SQL condition, for example ``amount_minor > 5000``.
         over : str, Window or a sequence of them
-            ``30d`` up to the latest decision, ``2026-10-01..2026-11-01`` (end exclusive), or
+            ``30d`` up to the latest hour, ``2026-10-01..2026-11-01`` (end exclusive), or
             several windows, answered in the same scan.
         grain : str
             ``1h``, ``1d`` or ``1w`` (from Monday), in UTC; empty for the window as a whole.
@@ -65,6 +68,9 @@ class Monitoring(Opened):
             Nothing recorded later is seen; by default the latest record.
         confidence : float, default 0.95
             Coverage of the intervals.
+        top : int, optional
+            Values of each dimension to show, those with most rows of the first metric; the rest is
+            added up under ``other (23 values)``, so totals stay exact.
 
         Returns
         -------
@@ -79,7 +85,7 @@ class Monitoring(Opened):
         """
         question = self.question(
             *metrics, by=by, where=where, over=over, grain=grain, segments=segments, as_of=as_of,
-            confidence=confidence,
+            confidence=confidence, top=top,
         )  # fmt: skip
         return self.ask(question)
 
@@ -87,6 +93,88 @@ class Monitoring(Opened):
         """Answer a question."""
         rows = answer(self.system, question, self._rolled, self.files)
         return Answer(rows, question.by, question.metrics, question.as_of)
+
+    def compare(
+        self,
+        *metrics: str | Metric,
+        by: Sequence[str] = (),
+        where: str = "",
+        over: str | Window = "7d",
+        versus: str | Window = "",
+        side: str = "",
+        other: str = "",
+        top: int | None = None,
+        confidence: float = 0.95,
+    ) -> Comparison:
+        """Compare metrics between two windows, or two parts of one.
+
+        Parameters
+        ----------
+        *metrics : str or Metric
+            Names from `metrics`, or definitions of your own.
+        by : sequence of str
+            Dimensions to break down by.
+        where : str
+            SQL condition on the rows of both sides.
+        over : str or Window
+            The window that is asked about.
+        versus : str or Window
+            The baseline window; by default the one of the same length before, and with `other` the
+            same one.
+        side, other : str
+            SQL conditions, or names of segments of the spec: what is asked about, and what it is
+            compared with, such as ``arm = 'ml'`` and ``arm = 'control'``. With `side` alone,
+            everything else.
+        top : int, optional
+            As of `query`.
+        confidence : float, default 0.95
+            Coverage of the intervals.
+
+        Returns
+        -------
+        Comparison
+
+        Raises
+        ------
+        UnknownNameError, SpecError
+            If a name or expression does not bind, or there are no two sides.
+        EngineError
+            If nothing is logged yet.
+        """
+        conditions = self._sides(side, other)
+        window = self.window(over)
+        default = window if conditions else window.previous
+        baseline = self.window(versus) if versus else default
+        windows = [window] if window == baseline else [window, baseline]
+        asked = self.question(*metrics, by=by, where=where, over=windows, top=top,
+                              confidence=confidence)  # fmt: skip
+        asked = replace(asked, segments=tuple(
+            Segment(name=name, where=condition) for name, condition in conditions.items()
+        ))  # fmt: skip
+        answer = self.ask(asked)
+        rows = answer.rows
+        parts = []
+        for own, name in ((window, SIDE), (baseline, OTHER)):
+            picked = pc.equal(rows.column("start_at"), pa.scalar(own.start, rows.schema.field(
+                "start_at").type))  # fmt: skip
+            segment = name if conditions else WHOLE
+            parts.append(rows.filter(pc.and_(picked, pc.equal(rows.column("segment"), segment))))
+        names = (side or f"{window}", other or ("everything else" if side else f"{baseline}"))
+        return compare_answers(
+            parts[0], parts[1], answer, names,
+            same_length=window.end - window.start == baseline.end - baseline.start,
+        )  # fmt: skip
+
+    def _sides(self, side: str, other: str) -> dict[str, str]:
+        """Return the conditions of both sides by name; none where they are windows."""
+        if other and not side:
+            raise SpecError("compare", ["has `other` and no `side`; name what is compared with it"])
+        if not side:
+            return {}
+        known = {segment.name: segment.where for segment in self.system.segments}
+        one = known.get(side, side)
+        rest = known.get(other, other) or f"NOT coalesce(({one}), FALSE)"
+        return {SIDE: one, OTHER: rest}
 
     def question(
         self,
@@ -98,6 +186,7 @@ class Monitoring(Opened):
         segments: Iterable[str] = (),
         as_of: datetime | None = None,
         confidence: float = 0.95,
+        top: int | None = None,
     ) -> Question:
         """Return the question that `query` would answer, as a value."""
         known = {segment.name: segment for segment in self.system.segments}
@@ -112,6 +201,8 @@ class Monitoring(Opened):
             problems.append(f"confidence {confidence} is not between 0 and 1")
         if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
             problems.append(f"as_of {as_of!r} is not a datetime with a time zone")
+        if top is not None and top < 1:
+            problems.append(f"top {top} is not at least 1")
         if problems:
             raise SpecError("query", problems)
         definitions = [
@@ -123,6 +214,7 @@ class Monitoring(Opened):
             windows=tuple(self.window(item, as_of=as_of) for item in overs),
             as_of=as_of or self.latest(),
             by=tuple(by), where=where, grain=grain, segments=tuple(chosen), confidence=confidence,
+            top=top,
         )  # fmt: skip
 
     def show(self, question: Question) -> str:

@@ -57,7 +57,14 @@ class Opened:
         return span
 
     def window(self, over: str | Window, *, as_of: datetime | None = None) -> Window:
-        """Return a window: as given, or ``30d`` up to and with the latest decision of `as_of`.
+        """Return a window: as given, or ``30d`` up to the end of the hour of the latest decision.
+
+        Whole hours are what roll-ups hold, so that they answer alone.
+
+        Parameters
+        ----------
+        as_of : datetime, optional
+            The window ends with its hour, not with that of the latest decision.
 
         Raises
         ------
@@ -66,7 +73,13 @@ class Opened:
         """
         if isinstance(over, Window):
             return over
-        end = as_of
-        if end is None:
-            end = self.span()[1] + timedelta(microseconds=1)
-        return parse_window(over, as_of=end)
+        end = as_of or self.span()[1] + _TICK
+        return parse_window(over, as_of=_hour_up(end))
+
+
+_TICK = timedelta(microseconds=1)
+
+
+def _hour_up(instant: datetime) -> datetime:
+    whole = instant.replace(minute=0, second=0, microsecond=0)
+    return whole if whole == instant else whole + timedelta(hours=1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,10 +14,10 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from pellucid.errors import DataError
-from pellucid.figures import numbers
 from pellucid.monitor.answer import Answer
 from pellucid.spec.system import Metric, System
 from pellucid.terminal.tables import shown, text_table
+from pellucid.terminal.values import value_cells
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -75,7 +74,7 @@ def answer_text(answer: Answer) -> str:
         body.append([
             *([f"{row['start_at']:%Y-%m-%d %H:%M}"] if has_time else []),
             *([row["segment"]] if has_segments else []),
-            *dimensions, row["metric"], *_value_cells(metrics[row["metric"]], row),
+            *dimensions, row["metric"], *value_cells(metrics[row["metric"]], row),
         ])  # fmt: skip
     table = text_table(heads, body, right=("value", "95% interval", "n"))
     return f"{table}\n\n{answer.note}" if answer.note else table
@@ -117,29 +116,6 @@ def catalogue_text(system: System, metrics: Mapping[str, Metric]) -> str:
     if segments:
         parts.append(text_table(["segment", "rows"], segments))
     return "\n\n".join(parts)
-
-
-def _value_cells(metric: Metric, row: dict[str, Any]) -> list[str]:
-    n = numbers.count(row["n"])
-    value, low, high = row["value"], row["low"], row["high"]
-    if value is None:
-        return [row["note"] or "no data", "", n]
-    if metric.value_unit == "share":
-        return [numbers.rate(value, 2), numbers.interval(low, high, 2), n]
-    if metric.value_unit == "points":
-        return [numbers.points(value, 2), _span(low, high, lambda end: numbers.points(end, 2)), n]
-    if metric.finalizer == "count":
-        return [numbers.count(value), _span(low, high, numbers.count), n]
-    currency = f" {row['currency']}" if row.get("currency") else ""
-    unit = f"{currency} minor" if metric.value_unit == "money" else ""
-    if metric.finalizer == "total":
-        return [f"{numbers.count(value)}{unit}", _span(low, high, numbers.count), n]
-    return [f"{numbers.number(value, 3)}{unit}",
-            _span(low, high, lambda end: numbers.number(end, 3)), n]  # fmt: skip
-
-
-def _span(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
-    return "" if low is None else f"{write(low)} to {write(high)}"
 
 
 def _print(text: str, output: Path | None) -> None:

@@ -1,0 +1,121 @@
+"""The subcommands that measure: questions, comparisons, and the roll-ups that answer them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pellucid.cli.options import (
+    Commands,
+    add_command,
+    add_lake,
+    add_output,
+    add_over,
+    add_where,
+    add_window,
+    names,
+    write,
+)
+
+
+def add_query(commands: Commands) -> None:
+    """Add ``pellucid query``."""
+    parser = add_command(
+        commands, "query", _query,
+        "Compute metrics, broken down, with intervals, n and exact totals.",
+        "  pellucid query --lake lake/                     (lists metrics and dimensions)\n"
+        "  pellucid query approval_rate traffic_share --by route --lake lake/\n"
+        "  pellucid query approval_rate --by country --where 'amount_minor > 5000' --over 7d "
+        "--grain 1d --lake lake/ --format csv",
+    )  # fmt: skip
+    parser.add_argument("metrics", nargs="*", metavar="METRIC", help="names; none lists them all")
+    parser.add_argument("--by", default="", metavar="A,B", help="dimensions, comma-joined")
+    parser.add_argument("--where", default="", metavar="SQL", help="condition on the rows")
+    parser.add_argument("--grain", default="", choices=("", "1h", "1d", "1w"), metavar="GRAIN",
+                        help="1h, 1d or 1w")  # fmt: skip
+    parser.add_argument("--segments", default="", metavar="A,B", help="segments of the spec")
+    _add_top(parser)
+    parser.add_argument("--show-sql", action="store_true", help="print the query, do not run it")
+    add_window(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _query(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal import catalogue_text, write_answer
+
+    obs = open_system(options.lake, system=options.system)
+    if not options.metrics:
+        sys.stdout.write(f"{catalogue_text(obs.system, obs.metrics)}\n")
+        return 0
+    question = obs.question(
+        *options.metrics, by=names(options.by), where=options.where, over=options.over,
+        grain=options.grain, segments=names(options.segments), as_of=options.as_of,
+        top=options.top,
+    )  # fmt: skip
+    if options.show_sql:
+        sys.stdout.write(f"{obs.show(question)}\n")
+        return 0
+    write_answer(obs.ask(question), style=options.style, output=options.output)
+    return 0
+
+
+def _add_top(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--top", type=int, metavar="N",
+                        help="values of each dimension to show; the rest is one")  # fmt: skip
+
+
+def add_compare(commands: Commands) -> None:
+    """Add ``pellucid compare``."""
+    parser = add_command(
+        commands, "compare", _compare,
+        "Compare metrics between two windows, two arms or two segments, with intervals.",
+        "  pellucid compare approval_rate --by country --over 7d --lake lake/\n"
+        "  pellucid compare approval_rate --by bank --top 10 --side \"arm = 'ml'\" "
+        "--other \"arm = 'control'\" --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("metrics", nargs="+", metavar="METRIC")
+    parser.add_argument("--by", default="", metavar="A,B", help="dimensions, comma-joined")
+    add_where(parser)
+    parser.add_argument("--versus", default="", metavar="WINDOW", help="the baseline; default the "
+                        "window of the same length before")  # fmt: skip
+    parser.add_argument("--side", default="", metavar="SQL|SEGMENT", help="compare this part")
+    parser.add_argument("--other", default="", metavar="SQL|SEGMENT", help="with this one; default "
+                        "everything else")  # fmt: skip
+    _add_top(parser)
+    add_over(parser, "7d")
+    add_lake(parser)
+    add_output(parser)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.monitoring import comparison_text
+
+    obs = open_system(options.lake, system=options.system)
+    comparison = obs.compare(
+        *options.metrics, by=names(options.by), where=options.where, over=options.over,
+        versus=options.versus, side=options.side, other=options.other, top=options.top,
+    )  # fmt: skip
+    return write(options, comparison_text(comparison), comparison.rows)
+
+
+def add_roll_up(commands: Commands) -> None:
+    """Add ``pellucid rollup``."""
+    parser = add_command(
+        commands, "rollup", _roll_up,
+        "Bring the hourly roll-ups up to date, from which a year answers in a moment.",
+        "  pellucid rollup --lake lake/",
+    )  # fmt: skip
+    add_lake(parser)
+
+
+def _roll_up(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+
+    for done in open_system(options.lake, system=options.system).roll_up():
+        sys.stdout.write(
+            f"{done.unit:<12}  {done.hours:,} hours read, cells of {done.days:,} days written\n"
+        )
+    return 0
