@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ExplainError,
         MissingExtraError,
         PellucidError,
+        ShapeError,
         SpecError,
         StoreError,
         UnknownNameError,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from pellucid.log.redact import Redaction
     from pellucid.log.sampling import KeepRate, Sampling
     from pellucid.monitor.answer import Answer
+    from pellucid.monitor.comparison import Comparison
+    from pellucid.monitor.drift.files import drift_of_files
+    from pellucid.monitor.drift.report import DriftReport
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
     from pellucid.spec.codec import read_spec
@@ -51,8 +55,8 @@ if TYPE_CHECKING:
 
 _ERRORS = (
     "AdditivityError", "ConflictError", "DataError", "EngineError", "ExplainError",
-    "MissingExtraError", "PellucidError", "SpecError", "StoreError", "UnknownNameError",
-    "UnsupportedError",
+    "MissingExtraError", "PellucidError", "ShapeError", "SpecError", "StoreError",
+    "UnknownNameError", "UnsupportedError",
 )  # fmt: skip
 _POLICY = ("AddToLayer", "CapShare", "Cutoff", "DropLayer", "ScaleLayer")
 _SPEC = (
@@ -66,6 +70,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Logger": ("pellucid.log.client", "Logger"),
     "open": ("pellucid.observatory", "open_system"),
     "Answer": ("pellucid.monitor.answer", "Answer"),
+    "Comparison": ("pellucid.monitor.comparison", "Comparison"),
+    "DriftReport": ("pellucid.monitor.drift.report", "DriftReport"),
+    "drift_of_files": ("pellucid.monitor.drift.files", "drift_of_files"),
     "Observatory": ("pellucid.observatory", "Observatory"),
     "LiveSettings": ("pellucid.log.live", "LiveSettings"),
     "KeepRate": ("pellucid.log.sampling", "KeepRate"),
@@ -85,10 +92,12 @@ __all__ = [
     "Candidate",
     "CapShare",
     "Column",
+    "Comparison",
     "ConflictError",
     "Cutoff",
     "DataError",
     "Dimension",
+    "DriftReport",
     "DropLayer",
     "EngineError",
     "ExplainError",
@@ -106,12 +115,14 @@ __all__ = [
     "Sampling",
     "ScaleLayer",
     "Segment",
+    "ShapeError",
     "SpecError",
     "StoreError",
     "System",
     "UnknownNameError",
     "UnsupportedError",
     "Window",
+    "drift_of_files",
     "open",
     "read_spec",
 ]

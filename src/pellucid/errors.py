@@ -6,6 +6,7 @@
     ├── SpecError(ValueError)             a definition is wrong; holds every problem found
     ├── UnknownNameError(KeyError)        a name is not known; holds the nearest valid ones
     ├── DataError(ValueError)             logged data breaks the record; holds every violation
+    ├── ShapeError(ValueError)            arrays or profiles that should match do not
     ├── EngineError(RuntimeError)         a query could not be run
     │   └── UnsupportedError              the engine declares that it cannot do this
     ├── StoreError(OSError)               the tables on disk could not be read or written
@@ -88,6 +89,10 @@ class DataError(PellucidError, ValueError):
         self.violations = tuple(violations)
         lines = "\n".join(f"  - {text}" for text in self.violations)
         super().__init__(f"{where}:\n{lines}")
+
+
+class ShapeError(PellucidError, ValueError):
+    """Arrays or profiles that are to be put together do not match."""
 
 
 class EngineError(PellucidError, RuntimeError):

@@ -87,7 +87,7 @@ def test_late_outcomes_touch_only_their_hours(tmp_path: Path) -> None:
     }  # fmt: skip
     log.table("outcomes", pa.Table.from_pylist([correction])).raise_for_refused()
     again = {done.unit: done.hours for done in obs.roll_up()}
-    assert again == {"decision": 1, "request": 1, "candidate": 0}
+    assert again == {"decision": 1, "request": 1, "candidate": 0, "profiles": 0}
     assert min(first.values()) > 50
     for question in QUESTIONS:
         _assert_equal(open_system(tmp_path), question)

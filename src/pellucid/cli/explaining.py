@@ -75,7 +75,8 @@ def add_change(commands: Commands) -> None:
         "Tell why a candidate's traffic share, or an outcome's rate, changed: parts that add up.",
         "  pellucid change traffic_share --of cedar-direct --lake lake/\n"
         "  pellucid change approval_rate --over 2026-10-25..2026-11-01 --baseline "
-        "2026-10-18..2026-10-25 --by country --where \"arm = 'ml'\" --lake lake/",
+        "2026-10-18..2026-10-25 --by country --where \"arm = 'ml'\" --lake lake/\n"
+        "  pellucid change traffic_share --of cedar-direct --replay --lake lake/",
     )  # fmt: skip
     parser.add_argument(
         "metric",
@@ -88,21 +89,34 @@ def add_change(commands: Commands) -> None:
     add_baseline(parser, "as long, right before")
     parser.add_argument("--by", default="", metavar="A,B",
                         help="dimensions of the mix; default: the spec's first two")  # fmt: skip
+    parser.add_argument("--replay", action="store_true",
+                        help="also replay each period with parts of the other's policy; needs the "
+                        "models' files")  # fmt: skip
     add_where(parser)
     add_lake(parser)
     add_output(parser)
 
 
 def _change(options: argparse.Namespace) -> int:
+    from pellucid.errors import ExplainError
+    from pellucid.explain.changes.story import TRAFFIC_SHARE
     from pellucid.observatory import open_system
-    from pellucid.terminal.stories import change_text
+    from pellucid.terminal.stories import change_text, replay_text
 
+    if options.replay and options.metric != TRAFFIC_SHARE:
+        raise ExplainError(f"--replay is of {TRAFFIC_SHARE} only, not of {options.metric}")
     obs = open_system(options.lake, system=options.system)
     story = obs.why_changed(
         options.metric, candidate=options.of, window=options.over, baseline=options.baseline,
         by=names(options.by), where=options.where,
     )  # fmt: skip
-    return write(options, change_text(story), story.parts)
+    if not options.replay:
+        return write(options, change_text(story), story.parts)
+    replayed = obs.replay_change(
+        options.of, window=options.over, baseline=options.baseline, where=options.where
+    )
+    text = f"{change_text(story)}\n\n{replay_text(replayed)}"
+    return write(options, text, replayed.parts)
 
 
 def add_why(commands: Commands) -> None:
@@ -138,11 +152,16 @@ def add_group(commands: Commands) -> None:
         "Tell what made the scores of a group of decisions, alone or against another.",
         "  pellucid group --where \"country = 'BR'\" --lake lake/\n"
         "  pellucid group --where \"country = 'BR'\" --versus \"country <> 'BR'\" --lake lake/\n"
+        "  pellucid group --where \"country = 'BR'\" --versus \"country <> 'BR'\" "
+        "--contrast direct --lake lake/\n"
         "  pellucid group --by country --of cedar-direct --lake lake/",
     )  # fmt: skip
     add_where(parser)
     parser.add_argument("--versus", default="", metavar="SQL", help="another group to compare with")
     add_baseline(parser, "none: no comparison")
+    parser.add_argument("--contrast", default="stored", choices=("stored", "direct"),
+                        help="compare stored attributions, or explain the one side against the "
+                        "other; default stored")  # fmt: skip
     parser.add_argument("--by", default="", metavar="A,B", help="dimensions to break down by")
     parser.add_argument("--of", metavar="CANDIDATE",
                         help="whose scores; default: of what was picked")  # fmt: skip
@@ -158,7 +177,7 @@ def _group(options: argparse.Namespace) -> int:
     obs = open_system(options.lake, system=options.system)
     story = obs.explain_group(
         options.where, versus=options.versus, by=names(options.by), candidate=options.of,
-        over=options.over, baseline=options.baseline,
+        over=options.over, baseline=options.baseline, contrast=options.contrast,
     )  # fmt: skip
     return write(options, group_text(story), story.parts)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pellucid.cli.options import (
     Commands,
@@ -16,6 +18,10 @@ from pellucid.cli.options import (
     names,
     write,
 )
+from pellucid.errors import SpecError
+
+if TYPE_CHECKING:
+    from pellucid.monitor.drift.report import DriftReport
 
 
 def add_query(commands: Commands) -> None:
@@ -119,3 +125,58 @@ def _roll_up(options: argparse.Namespace) -> int:
             f"{done.unit:<12}  {done.hours:,} hours read, cells of {done.days:,} days written\n"
         )
     return 0
+
+
+def add_drift(commands: Commands) -> None:
+    """Add ``pellucid drift``."""
+    parser = add_command(
+        commands, "drift", _drift,
+        "Tell which columns' distributions changed, by more than chance and enough to matter.",
+        "  pellucid drift --over 7d --lake lake/\n"
+        "  pellucid drift feature --baseline training --lake lake/\n"
+        "  pellucid drift --files today.parquet --baseline-files may.parquet --html drift.html",
+    )  # fmt: skip
+    parser.add_argument("columns", nargs="*", metavar="COLUMN", help="names, or groups: feature, "
+                        "score, eligibility, decision, dimension, attribution")  # fmt: skip
+    parser.add_argument("--baseline", default="", metavar="WINDOW|training",
+                        help="what to compare with; default the 28 days before")  # fmt: skip
+    parser.add_argument("--files", nargs="+", type=Path, metavar="FILE",
+                        help="Parquet files to compare, without a lake")  # fmt: skip
+    parser.add_argument("--baseline-files", nargs="+", type=Path, metavar="FILE",
+                        help="what to compare them with")  # fmt: skip
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that opens offline")
+    add_where(parser)
+    add_over(parser, "7d")
+    add_lake(parser, is_required=False)
+    add_output(parser)
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from pellucid.terminal.drift import drift_text
+
+    report = _drift_of_files(options) if options.files else _drift_of_lake(options)
+    if options.html:
+        from pellucid.report.drift import write_drift
+
+        size = write_drift(report, options.html)
+        sys.stdout.write(f"{report.told}\n{options.html} ({size / 1e6:.2f} MB)\n")
+        return 0
+    return write(options, drift_text(report), report.rows)
+
+
+def _drift_of_files(options: argparse.Namespace) -> DriftReport:
+    from pellucid.monitor.drift.files import drift_of_files
+
+    if not options.baseline_files:
+        raise SpecError("drift", ["has --files and no --baseline-files to compare them with"])
+    return drift_of_files(options.files, options.baseline_files, columns=options.columns)
+
+
+def _drift_of_lake(options: argparse.Namespace) -> DriftReport:
+    from pellucid.observatory import open_system
+
+    if not options.lake:
+        raise SpecError("drift", ["needs --lake, or --files and --baseline-files"])
+    return open_system(options.lake, system=options.system).drift(
+        *options.columns, over=options.over, baseline=options.baseline, where=options.where
+    )

@@ -27,9 +27,9 @@ def add_command(
     return parser
 
 
-def add_lake(parser: argparse.ArgumentParser) -> None:
+def add_lake(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
     """Add where the tables are."""
-    parser.add_argument("--lake", required=True, metavar="ROOT",
+    parser.add_argument("--lake", required=is_required, metavar="ROOT",
                         help="folder or object-store URL that holds the tables")  # fmt: skip
     parser.add_argument("--system", metavar="NAME",
                         help="the system; not needed where the lake holds one")  # fmt: skip

@@ -92,7 +92,7 @@ def add_what_if(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="LAYER",
-        help="the layer adds nothing; may be given again, as may all of these",
+        help="the layer, by name or label, adds nothing; may be given again, as may all of these",
     )
     parser.add_argument("--scale", action="append", default=[], metavar="LAYER[@CANDIDATE]=FACTOR",
                         help="what the layer adds is multiplied")  # fmt: skip

@@ -39,6 +39,13 @@ def statement(scan: Scan) -> str:
     return f"{_ctes(scan)} SELECT {selected} FROM facts{where}{group}{having}"
 
 
+def rows_statement(scan: Scan, columns: Sequence[str]) -> str:
+    """Return the query of the rows that a scan reads, with some of the columns that it reads."""
+    where = f" WHERE {snippet(scan.where)}" if scan.where else ""
+    selected = ", ".join(quoted(name) for name in columns)
+    return f"{_ctes(scan)} SELECT {selected} FROM facts{where}"
+
+
 def quoted(name: str) -> str:
     """Return a name as a quoted identifier."""
     return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")

@@ -61,7 +61,7 @@ def layers_section(asked: Asked) -> Section | None:
         (Column("Layer"), Column("Moved", "rate"), Column("Outcomes won", "count")),
         tuple((row["label"], row["moved"], round(row["outcomes"])) for row in found),
     )
-    labels = {row["layer"]: row["label"] for row in found}
+    labels = {layer.name: layer.label or layer.name for layer in asked.obs.system.layers}
     rows = []
     for name, answer in gone.items():
         outcome = next(iter(answer.means.to_pylist()), None)
