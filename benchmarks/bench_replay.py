@@ -24,7 +24,8 @@ from harness import (
 import pellucid
 from pellucid import Logger
 from pellucid.explain.traffic.policy import CapShare, ScaleLayer
-from pellucid.explain.traffic.replay import Utilities, aumann_shapley, replay_shapley
+from pellucid.explain.traffic.replay import aumann_shapley, replay_shapley
+from pellucid.explain.traffic.utilities import Utilities
 from pellucid.spec.system import Dimension, Layer, System
 
 DECISIONS, CANDIDATES, TERMS = 100_000, 4, 9

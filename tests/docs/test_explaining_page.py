@@ -37,6 +37,7 @@ def test_every_block_runs_in_order(tmp_path: Path) -> None:
 def test_its_commands_parse() -> None:
     parser = make_parser()
     for line in ("change traffic_share --of elm-direct", "change approval_rate",
+                 "change traffic_share --of elm-direct --replay",
                  "traffic elm-direct", "flow", "what-if --drop fees",
                  "why cedar-direct --not elm-direct", "attribute --over 30d", "flips ID", "rules",
                  "group --where country"):  # fmt: skip

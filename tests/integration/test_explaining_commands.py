@@ -64,9 +64,10 @@ def test_commands_say_what_the_notebook_says(demo: tuple[Path, str], capsys) -> 
 def test_what_if_takes_every_kind_of_change(demo: tuple[Path, str], capsys) -> None:
     lake = ["--lake", str(demo[0] / "demo-lake")]
     for change, named in (
-        (("--drop", "fees"), "no fees"),
-        (("--scale", "fees@elm-direct=0.5"), "fees of elm-direct × 0.5"),
-        (("--add", "contract=0.01"), "contract +0.01"),
+        (("--drop", "fees"), "no Fees"),
+        (("--drop", "Fees"), "no Fees"),
+        (("--scale", "fees@elm-direct=0.5"), "Fees of elm-direct × 0.5"),
+        (("--add", "Volume commitments=0.01"), "Volume commitments +0.01"),
         (("--cap", "cedar-direct=0.2", "--cutoff", "0.5"), "no score below 0.5"),
     ):
         text = ask(capsys, "what-if", *change, "--over", "7d", *lake)

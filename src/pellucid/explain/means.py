@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pellucid.stats.student import Spread, pooled
+
 Floats = NDArray[np.float64]
 
 
@@ -48,7 +50,7 @@ class DaySums:
         day rows are taken as independent.
         """
         if len(self.day) > 1:
-            return clustered([self.influence])
+            return clustered([self.influence]).errors
         n, means = self.n.sum(), self.means
         if n < 2:
             return np.full(len(means), np.nan)
@@ -56,25 +58,57 @@ class DaySums:
         return np.asarray(np.sqrt(n / (n - 1) * np.maximum(spread, 0.0)) / self.weight.sum())
 
     @property
+    def degrees(self) -> float:
+        """Degrees of freedom of the errors: of days, or on a single day of rows."""
+        return float(max(len(self.day) if len(self.day) > 1 else self.n.sum(), 2) - 1)
+
+    @property
     def influence(self) -> Floats:
-        """What each day adds to the means beyond its weight, shape (days, k); sums to 0."""
-        return (self.first - self.means * self.weight[:, None]) / self.weight.sum()
+        """How far the means move as each day is left out, shape (days, k); see `left_out`."""
+        own = self.weight[:, None]
+        return left_out(self.first - self.means * own, own)
 
 
-def clustered(influences: Sequence[Floats]) -> Floats:
-    """Return standard errors from what each day adds, for one or more independent sets of days.
+def left_out(added: Floats, weight: Floats) -> Floats:
+    """Return how far weighted means move as each day is left out, scaled as `clustered` takes it.
+
+    Where days weigh the same, it is what each adds to the means. A day that has most of the weight,
+    beside a part of another, draws the mean to itself: what it adds seems to be nothing, and only
+    leaving it out tells how little is known.
+
+    Parameters
+    ----------
+    added : array of float64, shape (days, k)
+        Sums of w (x - mean).
+    weight : array of float64, shape (days, 1) or (days, k)
+
+    References
+    ----------
+    MacKinnon, J. G., Nielsen, M. Ø. and Webb, M. D. (2023). Cluster-robust inference: A guide to
+    empirical practice. Journal of Econometrics 232(2), section 3.1 (the cluster jackknife).
+    """
+    count, total = len(added), weight.sum(axis=0)
+    rest = np.broadcast_to(total - weight, added.shape)
+    # All the weight on one day leaves nothing that could be told of others.
+    moved = np.divide(added, rest, out=np.zeros_like(added), where=rest > 1e-12 * total)
+    return moved * (count - 1) / count
+
+
+def clustered(influences: Sequence[Floats]) -> Spread:
+    """Return the spread of means by how far each day moves them, of independent sets of days.
 
     References
     ----------
     Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust inference.
-    Journal of Human Resources 50(2), equation 11, with the correction G / (G - 1).
+    Journal of Human Resources 50(2), equation 11, with the correction G / (G - 1), and G - 1
+    degrees of freedom (section VI.D).
     """
     parts = [len(own) / (len(own) - 1) * (own**2).sum(axis=0) for own in influences]
-    return np.asarray(np.sqrt(np.sum(parts, axis=0)))
+    return pooled(parts, [len(own) - 1 for own in influences])
 
 
-def difference_errors(one: DaySums, other: DaySums, *, is_same_window: bool) -> Floats:
-    """Return standard errors of the difference of two sets of means, shape (k,).
+def difference_spread(one: DaySums, other: DaySums, *, is_same_window: bool) -> Spread:
+    """Return the spread of the difference of two sets of k means.
 
     Parameters
     ----------
@@ -82,13 +116,15 @@ def difference_errors(one: DaySums, other: DaySums, *, is_same_window: bool) -> 
         Whether both are about the same days, so that what a day does to both cancels.
     """
     if min(len(one.day), len(other.day)) < 2:
-        return np.hypot(one.errors, other.errors)
+        return pooled([one.errors**2, other.errors**2], [one.degrees, other.degrees])
     if not is_same_window:
         return clustered([one.influence, other.influence])
     days = np.union1d(one.day, other.day)
     added = np.zeros((len(days), one.first.shape[1]))
-    added[np.searchsorted(days, one.day)] += one.influence
-    added[np.searchsorted(days, other.day)] -= other.influence
+    for sign, own in ((1, one), (-1, other)):
+        # Scaled as of the days of both.
+        scale = (1 - 1 / len(days)) / (1 - 1 / len(own.day))
+        added[np.searchsorted(days, own.day)] += sign * scale * own.influence
     return clustered([added])
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from pellucid.stats.student import half_width
 from pellucid.windows import Window
 
 MINUS = "−"
-# Half the width of a 95% interval, in standard errors.
-HALF_WIDTH = 1.96
 # Fewer decisions than these are answered, and said to be few.
 MINIMUM = 30
 
@@ -28,11 +27,17 @@ def signed(value: float, scale: str) -> str:
     return f"{sign}{size}{' pp' if is_points else ''}"
 
 
-def give_or_take(error: float, scale: str) -> str:
-    """Return the half width of the 95% interval in brackets; empty where it is not known."""
+def give_or_take(error: float, scale: str, degrees: float) -> str:
+    """Return the half width of the 95% interval in brackets; empty where it is not known.
+
+    Parameters
+    ----------
+    error, degrees : float
+        Standard error, and the degrees of freedom that it is known with.
+    """
     if math.isnan(error):
         return ""
-    return f" (give or take {signed(HALF_WIDTH * error, scale).lstrip('+±')})"
+    return f" (give or take {signed(half_width(error, degrees), scale).lstrip('+±')})"
 
 
 def percent(share: float) -> str:

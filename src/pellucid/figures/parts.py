@@ -8,9 +8,8 @@ from typing import Any
 
 from pellucid.explain.changes.story import ChangeStory
 from pellucid.explain.groups.contrast import Contrast
-from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.groups.story import GroupStory
 from pellucid.explain.traffic.story import TrafficStory
-from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
 from pellucid.figures.layout import (
@@ -23,9 +22,11 @@ from pellucid.figures.layout import (
     short_label,
 )
 from pellucid.figures.table import Column, Kind, Table
+from pellucid.stats.student import half_width
 
 _BAR = 27
 _MOST = 8
+_UNKNOWN = float("nan")
 # What rounds to nothing needs no bar of its own.
 _LEAST = {"probability": 0.0005, "": 0.005}
 
@@ -35,25 +36,27 @@ class _Part:
     name: str
     value: float
     error: float
+    degrees: float
 
     @property
     def half(self) -> float:
         """Half the width of the 95% interval; 0 where it is not known."""
-        return HALF_WIDTH * self.error if numbers.is_known(self.error) else 0.0
+        return half_width(self.error, self.degrees) if numbers.is_known(self.error) else 0.0
 
 
 def change_parts(story: ChangeStory) -> Figure:
     """Bars of what changed a traffic share, and the change itself."""
-    parts = [_Part(row["part"], row["change"], row["error"]) for row in story.parts.to_pylist()]
-    total = _Part("Change", story.after - story.before, story.error)
+    parts = [_Part(row["part"], row["change"], row["error"], row["degrees"])
+             for row in story.parts.to_pylist()]  # fmt: skip
+    total = _Part("Change", story.after - story.before, story.error, story.degrees)
     return _bars(parts, total, "probability", story.told)
 
 
 def contrast_parts(answer: Contrast) -> Figure:
     """Bars of what put one candidate ahead of another, and the margin itself."""
     rows = answer.parts.to_pylist()
-    total = _Part("Margin", answer.margin, answer.error)
-    return _bars(_folded(rows, "mean", "error", answer.scale), total, answer.scale, answer.told)
+    total = _Part("Margin", answer.margin, answer.error, answer.degrees)
+    return _bars(_folded(rows, "mean", "", answer.scale), total, answer.scale, answer.told)
 
 
 def group_parts(story: GroupStory) -> Figure:
@@ -66,11 +69,12 @@ def group_parts(story: GroupStory) -> Figure:
         return empty_figure("parts of one group")
     rows = story.parts.to_pylist()
     if story.is_compared:
-        total = _Part("Difference", groups[0]["score"] - groups[1]["score"], float("nan"))
-        parts = _folded(rows, "difference", "difference_error", story.scale)
+        total = _Part("Difference", groups[0]["score"] - groups[1]["score"], _UNKNOWN, _UNKNOWN)
+        parts = _folded(rows, "difference", "difference_", story.scale)
     else:
-        total = _Part("Mean score", groups[0]["score"], groups[0]["error"])
-        parts = _folded(rows, "mean", "error", story.scale)
+        total = _Part("Mean score", groups[0]["score"], groups[0]["error"],
+                      groups[0]["degrees"])  # fmt: skip
+        parts = _folded(rows, "mean", "", story.scale)
     return _bars(parts, total, story.scale, story.told)
 
 
@@ -78,27 +82,31 @@ def traffic_parts(story: TrafficStory) -> Figure:
     """Bars of what makes a share of traffic, or its difference to another group's or period's."""
     rows, sides = story.parts.to_pylist(), story.sides.to_pylist()
     if story.is_compared:
-        total = _Part("Difference", sides[0]["share"] - sides[1]["share"], float("nan"))
-        parts = _folded(rows, "difference", "difference_error", "probability")
+        total = _Part("Difference", sides[0]["share"] - sides[1]["share"], _UNKNOWN, _UNKNOWN)
+        parts = _folded(rows, "difference", "difference_", "probability")
     else:
-        total = _Part("Share", sides[0]["share"], sides[0]["error"])
-        parts = _folded(rows, "value", "error", "probability")
+        total = _Part("Share", sides[0]["share"], sides[0]["error"], sides[0]["degrees"])
+        parts = _folded(rows, "value", "", "probability")
     return _bars(parts, total, "probability", story.told)
 
 
-def _folded(rows: Sequence[dict[str, Any]], value: str, error: str, scale: str) -> list[_Part]:
+def _folded(rows: Sequence[dict[str, Any]], value: str, prefix: str, scale: str) -> list[_Part]:
     """Return the largest features, the rest as one, and layers and what else shows."""
     least = _LEAST.get(scale, _LEAST[""])
     features = [row for row in rows if row["kind"] == "feature"]
-    others = [_Part(row["label"], row[value], row[error]) for row in rows
+
+    def part(row: dict[str, Any]) -> _Part:
+        return _Part(row["label"], row[value], row[f"{prefix}error"], row[f"{prefix}degrees"])
+
+    others = [part(row) for row in rows
               if row["kind"] != "feature"
               and (row["kind"] == "layer" or abs(row[value]) >= least)]  # fmt: skip
     shown = [row for row in features if abs(row[value]) >= least][:_MOST]
     names = {row["part"] for row in shown}
-    parts = [_Part(row["label"], row[value], row[error]) for row in shown]
+    parts = [part(row) for row in shown]
     rest = [row[value] for row in features if row["part"] not in names]
     if rest:
-        parts.append(_Part(f"{len(rest)} other features", sum(rest), float("nan")))
+        parts.append(_Part(f"{len(rest)} other features", sum(rest), _UNKNOWN, _UNKNOWN))
     base = [part for part in others if part.name == rows[0]["label"]]
     return [*base, *parts, *(part for part in others if part not in base)]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pellucid.errors import DataError, ExplainError
 from pellucid.models.additive import encode_additive
 from pellucid.models.archive import PICKLE
-from pellucid.models.catboost import read_catboost
+from pellucid.models.catboost import catboost_scale, read_catboost
 from pellucid.models.codec import encode_ensemble
 from pellucid.models.file import ModelFile
 from pellucid.models.interpret import is_interpret, read_interpret
@@ -117,7 +117,7 @@ def _catboost_file(model: Any, features: Sequence[str] | None) -> ModelFile:
     gains = [float(gain) for gain in model.get_feature_importance()]
     return ModelFile(
         framework="catboost", content=content, suffix=".catboost.json", features=names,
-        scale="log_odds", importances=dict(zip(names, gains, strict=True)),
+        scale=catboost_scale(content), importances=dict(zip(names, gains, strict=True)),
     )  # fmt: skip
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pellucid.errors import ExplainError
 from pellucid.models.assemble import Tree, assemble
 from pellucid.models.ensemble import Ensemble
+
+_OWN = "PythonUserDefined"
 
 
 def read_catboost(content: str | bytes) -> Ensemble:
@@ -25,7 +27,12 @@ def read_catboost(content: str | bytes) -> Ensemble:
     model = json.loads(content)
     scale, bias = model["scale_and_bias"]
     if len(bias) != 1:
-        raise ExplainError("CatBoost model: it has several outputs; explain one at a time")
+        loss = _loss(model)
+        named = f" ({len(bias)}, of its loss '{loss}')" if loss else ""
+        raise ExplainError(
+            f"CatBoost model: it has several outputs{named}; train a binary model for each, and "
+            "log them apart"
+        )
     if "oblivious_trees" not in model:
         raise ExplainError(
             "CatBoost model: its trees are not symmetric; train with grow_policy='SymmetricTree', "
@@ -41,6 +48,23 @@ def read_catboost(content: str | bytes) -> Ensemble:
     trees = [_tree(tree, features, scale) for tree in model["oblivious_trees"]]
     width = 1 + max((item["flat_feature_index"] for item in given), default=-1)
     return assemble(trees, base=float(bias[0]), features=width, precision="float32")
+
+
+def catboost_scale(content: str | bytes) -> Literal["log_odds", "raw"]:
+    """Return the scale of the raw scores of a model in CatBoost's JSON format.
+
+    Log-odds of a classifier; the scale of its label, or of its loss, of any other. A model of a
+    loss of the user's own says nothing of itself, and is taken for a classifier.
+    """
+    model = json.loads(content)
+    is_classifier = bool(model["model_info"].get("class_params"))
+    loss = _loss(model)
+    return "log_odds" if is_classifier or not loss or loss.startswith(_OWN) else "raw"
+
+
+def _loss(model: Mapping[str, Any]) -> str:
+    settings = model.get("model_info", {}).get("params") or {}
+    return str(settings.get("loss_function", {}).get("type", ""))
 
 
 def _tree(tree: Mapping[str, Any], features: Mapping[int, Mapping[str, Any]], scale: float) -> Tree:

@@ -9,12 +9,16 @@ from pellucid.engine.sql import instant, text
 from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain.changes.change import share_change
 from pellucid.explain.changes.rate_change import rate_change
+from pellucid.explain.changes.replay_story import ReplayedChange
+from pellucid.explain.changes.replayed import replay_change
 from pellucid.explain.changes.story import TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.decisions.decision import explain_decision
 from pellucid.explain.decisions.flips import Flips, find_flips
 from pellucid.explain.decisions.story import Story
 from pellucid.explain.groups.contrast import Contrast, why
-from pellucid.explain.groups.groups import GroupStory, explain_group
+from pellucid.explain.groups.direct import direct_contrast
+from pellucid.explain.groups.groups import explain_group
+from pellucid.explain.groups.story import DIRECT, STORED, GroupStory
 from pellucid.explain.groups.versions import VersionChange, compare_models
 from pellucid.explain.job import attribute_window
 from pellucid.explain.learned.find import learned_artefacts
@@ -27,7 +31,7 @@ from pellucid.explain.traffic.story import TrafficStory, WhatIf
 from pellucid.explain.traffic.traffic import why_traffic
 from pellucid.explain.traffic.whatif import what_if
 from pellucid.metrics.performance import rate_name
-from pellucid.observatory.monitoring import Monitoring
+from pellucid.observatory.watching import Watching
 from pellucid.store.writer import Receipt
 from pellucid.windows import Window, spanning
 
@@ -39,7 +43,7 @@ def _midnight(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-class Explaining(Monitoring):
+class Explaining(Watching):
     """Questions that attributions and the policy's picks answer."""
 
     def flow(
@@ -127,6 +131,28 @@ class Explaining(Monitoring):
             as_of=self.latest(), by=by, where=where,
         )  # fmt: skip
 
+    def replay_change(
+        self, candidate: str, *, window: str | Window = "7d", baseline: str | Window = "",
+        where: str = "", most_decisions: int = 20_000,
+    ) -> ReplayedChange:  # fmt: skip
+        """Split a change of a candidate's share by replaying each period with parts of the other.
+
+        Model files must be logged; see `explain.changes.replayed.replay_change`.
+
+        Parameters
+        ----------
+        window, baseline : str or Window
+            By default the last 7 days, and as long right before them.
+        where : str
+            SQL condition on decisions.
+        most_decisions : int, default 20000
+            Decisions of each period to replay.
+        """
+        now = self.window(window)
+        before = self.window(baseline) if baseline else now.previous
+        return replay_change(self.system, self.records, candidate, window=now, baseline=before,
+                             where=where, most_decisions=most_decisions)  # fmt: skip
+
     def why(
         self, candidate: str, *, not_: str, where: str = "", over: str | Window = "30d"
     ) -> Contrast:
@@ -140,8 +166,9 @@ class Explaining(Monitoring):
     def explain_group(
         self, where: str = "", *, by: Sequence[str] = (), versus: str = "",
         candidate: str | None = None, over: str | Window = "30d", baseline: str | Window = "",
+        contrast: str = STORED, most_decisions: int = 20_000,
     ) -> GroupStory:  # fmt: skip
-        """Average stored attributions of a group; see `explain.groups.groups.explain_group`.
+        """Average attributions of a group; see `explain.groups.groups.explain_group`.
 
         Parameters
         ----------
@@ -153,10 +180,35 @@ class Explaining(Monitoring):
             Whose scores; by default of what was picked.
         over, baseline : str or Window
             The period, and another to compare it with.
+        contrast : str, default "stored"
+            How to compare: ``stored`` is the difference of stored attributions; ``direct`` explains
+            the group now, against the other; see `explain.groups.direct.direct_contrast`.
+        most_decisions : int, default 20000
+            Decisions of each side, in a direct contrast.
+
+        Raises
+        ------
+        ExplainError
+            If a direct contrast is to be broken down.
+        UnknownNameError
+            If there is no such contrast.
         """
-        return explain_group(
-            self.system, self.records, window=self.window(over), where=where, by=by, versus=versus,
-            candidate=candidate, baseline=self.window(baseline) if baseline else None,
+        window, earlier = self.window(over), self.window(baseline) if baseline else None
+        if contrast == STORED:
+            return explain_group(
+                self.system, self.records, window=window, where=where, by=by, versus=versus,
+                candidate=candidate, baseline=earlier,
+            )  # fmt: skip
+        if contrast != DIRECT:
+            raise UnknownNameError(kind="contrast", name=contrast, known=(STORED, DIRECT))
+        if by:
+            raise ExplainError(
+                "a direct contrast has one group on each side; name one at a time in `where` and "
+                "`versus`, not in `by`"
+            )
+        return direct_contrast(
+            self.system, self.records, window=window, where=where, candidate=candidate,
+            versus=versus, baseline=earlier, most_decisions=most_decisions,
         )  # fmt: skip
 
     def why_traffic(

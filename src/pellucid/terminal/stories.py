@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pellucid.explain.changes.replay_story import SWAPPED, Replayed, ReplayedChange
 from pellucid.explain.changes.story import ChangeStory
 from pellucid.explain.decisions.flips import Flips
 from pellucid.explain.groups.contrast import Contrast
-from pellucid.explain.groups.groups import GroupStory
+from pellucid.explain.groups.story import GroupStory
 from pellucid.explain.groups.versions import VersionChange
 from pellucid.figures import numbers
 from pellucid.terminal.tables import amount, half, shown, text_table
@@ -16,10 +17,11 @@ _MOST_PARTS = 5
 
 def change_text(story: ChangeStory) -> str:
     """Return a change of share as its paragraph, its parts and the cells that carry it."""
-    rows = [[row["part"], numbers.points(row["change"], 2), half(row["error"], "probability")]
+    rows = [[row["part"], numbers.points(row["change"], 2),
+             half(row["error"], "probability", row["degrees"])]
             for row in story.parts.to_pylist()]  # fmt: skip
     total = numbers.points(story.after - story.before, 2)
-    rows.append(["Change", total, half(story.error, "probability")])
+    rows.append(["Change", total, half(story.error, "probability", story.degrees)])
     heads = ["part", "change", "± 95%"]
     tables = [story.told, text_table(heads, rows, right=heads[1:])]
     by = story.by
@@ -35,12 +37,40 @@ def change_text(story: ChangeStory) -> str:
     return "\n\n".join(tables)
 
 
+def replay_text(answer: ReplayedChange) -> str:
+    """Return a replayed change as its paragraph, its parts, and how each was replayed."""
+    rows = [[row["label"], numbers.points(row["change"], 2),
+             half(row["error"], "probability", row["degrees"])]
+            for row in answer.parts.to_pylist()]  # fmt: skip
+    total = numbers.points(answer.after - answer.before, 2)
+    rows.append(["Change", total, half(answer.error, "probability", answer.degrees)])
+    heads = ["part, replayed", "change", "± 95%"]
+    tables = [answer.told, text_table(heads, rows, right=heads[1:])]
+    ways = [[part.label, part.handling, shown(_known_by(part))] for part in answer.components]
+    tables.append(text_table(["part of the policy", "replayed", "by"], ways))
+    sides = [
+        [row["side"], numbers.count(row["n"]), numbers.rate(row["share"]),
+         numbers.rate(row["replayed"]), numbers.rate(row["fidelity"])]
+        for row in answer.sides.to_pylist()
+    ]  # fmt: skip
+    heads = ["period", "decisions replayed", "share", "share replayed", "picked the same"]
+    return "\n\n".join([*tables, text_table(heads, sides, right=heads[1:])])
+
+
+def _known_by(part: Replayed) -> str:
+    is_table = part.handling == SWAPPED and part.kind != "model"
+    return ", ".join([*(["candidate"] if is_table else []), *part.known_by])
+
+
 def contrast_text(answer: Contrast) -> str:
     """Return a contrast as its paragraph, its parts, who won and what flipped it."""
     scale = answer.scale
-    rows = [[row["label"], row["kind"], amount(row["mean"], scale), half(row["error"], scale)]
+    rows = [[row["label"], row["kind"], amount(row["mean"], scale),
+             half(row["error"], scale, row["degrees"])]
             for row in answer.parts.to_pylist()]  # fmt: skip
-    rows.append(["Margin", "", amount(answer.margin, scale), half(answer.error, scale)])
+    rows.append(
+        ["Margin", "", amount(answer.margin, scale), half(answer.error, scale, answer.degrees)]
+    )
     unit = "pp" if scale == "probability" else scale.replace("_", "-")
     heads = ["part", "kind", f"for {answer.candidate} ({unit})", "± 95%"]
     tables = [answer.told, text_table(heads, rows, right=heads[2:])]
@@ -89,7 +119,8 @@ def group_text(story: GroupStory) -> str:
     scale, by = story.scale, story.by
     groups = [
         [*(shown(row[name] or "(missing)") for name in by), row["side"], numbers.count(row["n"]),
-         numbers.count(row["decisions"]), amount(row["score"], scale), half(row["error"], scale)]
+         numbers.count(row["decisions"]), amount(row["score"], scale),
+         half(row["error"], scale, row["degrees"])]
         for row in story.groups.to_pylist()
     ]  # fmt: skip
     heads = [*by, "side", "n", "decisions", "mean score", "± 95%"]
@@ -101,12 +132,12 @@ def group_text(story: GroupStory) -> str:
         seen[key] = seen.get(key, 0) + 1
         if by and seen[key] > _MOST_PARTS:
             continue
-        cells = [amount(row["mean"], scale), half(row["error"], scale),
+        cells = [amount(row["mean"], scale), half(row["error"], scale, row["degrees"]),
                  numbers.number(row["mean_absolute"])]  # fmt: skip
         if story.is_compared:
             cells = [amount(row["mean"], scale), amount(row["versus_mean"], scale),
                      amount(row["difference"], scale),
-                     half(row["difference_error"], scale)]  # fmt: skip
+                     half(row["difference_error"], scale, row["difference_degrees"])]  # fmt: skip
         rows.append([*key, row["label"], *cells])
     cells = ["mean", "versus", "difference", "± 95%"] if story.is_compared else [
         "mean", "± 95%", "mean size"
@@ -114,7 +145,7 @@ def group_text(story: GroupStory) -> str:
     tables.append(text_table([*by, "part", *cells], rows, right=cells))
     together = [
         [*(shown(row[name] or "(missing)") for name in by), row["label"],
-         amount(row["mean"], scale), half(row["error"], scale)]
+         amount(row["mean"], scale), half(row["error"], scale, row["degrees"])]
         for row in story.clusters.to_pylist()
     ]  # fmt: skip
     if together:
@@ -128,10 +159,18 @@ def versions_text(change: VersionChange) -> str:
     scale = change.scale
     rows = [
         [row["label"], amount(row["before"], scale), amount(row["after"], scale),
-         amount(row["difference"], scale), half(row["error"], scale)]
+         amount(row["difference"], scale), half(row["error"], scale, row["degrees"])]
         for row in change.parts.to_pylist()
     ]  # fmt: skip
-    rows.append(["Score", "", "", amount(change.difference, scale), half(change.error, scale)])
+    rows.append(
+        [
+            "Score",
+            "",
+            "",
+            amount(change.difference, scale),
+            half(change.error, scale, change.degrees),
+        ]
+    )
     heads = ["part", change.before, change.after, "difference", "± 95%"]
     picks = [
         [row["candidate"], numbers.rate(row["before"]), numbers.rate(row["after"]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.explain.wording import HALF_WIDTH
 from pellucid.figures import numbers
+from pellucid.stats.student import half_width
 
 
 def text_table(
@@ -32,11 +32,11 @@ def amount(value: float | None, scale: str) -> str:
     return numbers.points(value, 2) if scale == "probability" else numbers.log_odds(value)
 
 
-def half(error: float | None, scale: str) -> str:
-    """Return the half width of a 95% interval."""
+def half(error: float | None, scale: str, degrees: float) -> str:
+    """Return the half width of a 95% interval, of an error with so many degrees of freedom."""
     if error is None or not numbers.is_known(error):
         return numbers.NONE
-    return amount(HALF_WIDTH * error, scale).lstrip("+±")
+    return amount(half_width(error, degrees), scale).lstrip("+±")
 
 
 def shown(value: object) -> str:

@@ -21,11 +21,11 @@ def traffic_text(story: TrafficStory) -> str:
     """Return a split of traffic as its paragraph, its parts, and what would be without each."""
     rows = []
     for row in story.parts.to_pylist():
-        cells = [amount(row["value"], _SHARE), half(row["error"], _SHARE)]
+        cells = [amount(row["value"], _SHARE), half(row["error"], _SHARE, row["degrees"])]
         if story.is_compared:
             cells = [amount(row["value"], _SHARE), amount(row["versus_value"], _SHARE),
                      amount(row["difference"], _SHARE),
-                     half(row["difference_error"], _SHARE)]  # fmt: skip
+                     half(row["difference_error"], _SHARE, row["difference_degrees"])]  # fmt: skip
         rows.append([row["label"], row["kind"], *cells])
     sides = story.sides.to_pylist()
     if story.is_compared:
@@ -36,7 +36,7 @@ def traffic_text(story: TrafficStory) -> str:
     else:
         heads = ["part", "kind", "share", "± 95%"]
         rows.append(["Share", "", amount(sides[0]["share"], _SHARE),
-                     half(sides[0]["error"], _SHARE)])  # fmt: skip
+                     half(sides[0]["error"], _SHARE, sides[0]["degrees"])])  # fmt: skip
     without = [
         [row["label"], numbers.rate(row["share"]), amount(row["change"], _SHARE),
          *([numbers.rate(row["versus_share"])] if story.is_compared else [])]
@@ -55,7 +55,7 @@ def what_if_text(answer: WhatIf) -> str:
     """Return a replay as its paragraph, the shares, the moves and what it costs."""
     shares = [
         [row["candidate"], numbers.rate(row["share_before"]), numbers.rate(row["share_after"]),
-         amount(row["change"], _SHARE), half(row["error"], _SHARE)]
+         amount(row["change"], _SHARE), half(row["error"], _SHARE, row["degrees"])]
         for row in answer.shares.to_pylist()
     ]  # fmt: skip
     heads = ["candidate", "share before", "after", "change", "± 95%"]
@@ -79,7 +79,7 @@ def what_if_text(answer: WhatIf) -> str:
 def flow_text(flow: Flow, effects: LayerEffects) -> str:
     """Return what layers did as a paragraph, their effects, shares by stage, and results."""
     rows = [
-        [row["label"], numbers.rate(row["moved"]), half(row["moved_error"], _SHARE),
+        [row["label"], numbers.rate(row["moved"]), half(row["moved_error"], _SHARE, row["degrees"]),
          numbers.number(row["outcomes"], 0), numbers.number(row["own"], 4)]
         for row in effects.effects.to_pylist()
     ]  # fmt: skip

@@ -77,13 +77,15 @@ def contest_rows(seed: int, *, count: int = 120, days: int = 4) -> dict[str, Row
     return {"decisions": decisions, "candidates": candidates, "attributions": attributions}
 
 
-def contest(root: Path, rows: dict[str, Rows], *, scale: str = "probability") -> Observatory:
-    log = Logger(contest_system(scale), to=root)
+def contest(
+    root: Path, rows: dict[str, Rows], *, scale: str = "probability", system: System | None = None
+) -> Observatory:
+    log = Logger(system or contest_system(scale), to=root)
     for name, of_table in rows.items():
         if of_table:
             kinds = {"decided_at": TIME, "sample_weight": pa.float64(), "layer_cap": pa.float64(),
-                     "chosen": pa.string(), "pick_model": pa.string(), "pick_fees": pa.string(),
-                     "pick_cap": pa.string(), "a_amount": pa.float32(),
+                     "chosen": pa.string(), "model_id": pa.string(), "pick_model": pa.string(),
+                     "pick_fees": pa.string(), "pick_cap": pa.string(), "a_amount": pa.float32(),
                      "a_bank": pa.float32()}  # fmt: skip
             columns = {
                 key: pa.array([row[key] for row in of_table], kinds.get(key)) for key in of_table[0]
@@ -95,11 +97,36 @@ def contest(root: Path, rows: dict[str, Rows], *, scale: str = "probability") ->
 def mean_and_error(
     values: np.ndarray, weights: np.ndarray, days: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return weighted means and day-clustered errors, from the rows themselves."""
-    mean = (weights[:, None] * values).sum(axis=0) / weights.sum()
-    influence = weights[:, None] * (values - mean) / weights.sum()
-    groups = [influence[days == day].sum(axis=0) for day in np.unique(days)]
-    if len(groups) < 2:
-        groups = list(influence)
-    count = len(groups)
-    return mean, np.sqrt(count / (count - 1) * (np.array(groups) ** 2).sum(axis=0))
+    """Return weighted means, and errors by leaving days out; of one day, of independent rows."""
+    mean = np.average(values, axis=0, weights=weights)
+    every = np.unique(days)
+    if len(every) < 2:
+        count = len(values)
+        influence = weights[:, None] * (values - mean) / weights.sum()
+        return mean, np.sqrt(count / (count - 1) * (influence**2).sum(axis=0))
+    moved = means_without(values, weights, days, every) - mean
+    return mean, np.sqrt((len(every) - 1) / len(every) * (moved**2).sum(axis=0))
+
+
+def means_without(
+    values: np.ndarray, weights: np.ndarray, days: np.ndarray, every: np.ndarray
+) -> np.ndarray:
+    """Return the weighted means as each day of some is left out."""
+    return np.array([
+        np.average(values[days != day], axis=0, weights=weights[days != day]) for day in every
+    ])  # fmt: skip
+
+
+def unnamed(rows: dict[str, Rows]) -> dict[str, Rows]:
+    """Return rows in which half of the decisions name no model, and a second one explained all."""
+    decisions = [
+        row | ({"model_id": None} if place % 2 else {})
+        for place, row in enumerate(rows["decisions"])
+    ]
+    own = [row for row in rows["attributions"] if row["model_id"] == "m:1"]
+    # First by name, and worse.
+    others = [
+        row | {"model_id": "a:1", "base_value": row["base_value"] + 3, "residual": -3.0}
+        for row in own
+    ]
+    return rows | {"decisions": decisions, "attributions": [*others, *own]}

@@ -14,6 +14,7 @@ from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain.changes.change import ChangeStory, share_change
 from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
+from pellucid.stats.student import half_width
 from pellucid.testing.worlds import EligibilityRule, FeeChange, WorldConfig, payment_world
 from pellucid.windows import Window
 
@@ -100,7 +101,7 @@ def test_the_paragraph_gives_the_numbers_of_the_tables(tmp_path: Path) -> None:
     story = ask(contest(tmp_path, contest_rows(2)))
     moved = "rose" if story.after > story.before else "fell"
     assert story.told.startswith(f"x {moved} from {100 * story.before:.1f}% of ")
-    assert f"(give or take {196 * story.error:.1f} pp)" in story.told
+    assert f"(give or take {100 * half_width(story.error, story.degrees):.1f} pp)" in story.told
     few = ask(contest(tmp_path / "few", contest_rows(2, count=30)))
     assert "fewer than 30 decisions" in few.told
     noon = Window(START, START + timedelta(hours=12))
@@ -112,6 +113,7 @@ def test_what_cannot_be_told_apart_is_said(tmp_path: Path) -> None:
     rows = contest_rows(6)
     for row in rows["decisions"]:
         row["arm"] = "ml"
+        row["pick_fees"] = row["pick_fees"] or row["pick_model"]
     same = ask(contest(tmp_path / "same", rows))
     assert 0 < max(same.unmatched) < 0.2
     assert same.control == (0.0, 0.0)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contests import FEATURES, LAYERS, START, Rows, contest, contest_rows, mean_and_error
+from contests import FEATURES, LAYERS, START, Rows, contest, contest_rows, mean_and_error, unnamed
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain.groups.contrast import Contrast, why
+from pellucid.stats.student import half_width
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
@@ -83,6 +84,18 @@ def test_parts_add_up_and_sides_swap(tmp_path: Path, scale: str) -> None:
         assert row["mean"] == pytest.approx(mirrored[row["part"]], abs=1e-12)
 
 
+def test_decisions_that_name_no_model_count_once(tmp_path: Path) -> None:
+    rows = contest_rows(8)
+    rows["attributions"] = [row for row in rows["attributions"] if row["model_id"] == "m:1"]
+    named = ask(contest(tmp_path / "named", rows))
+    found = ask(contest(tmp_path / "unnamed", unnamed(rows)))
+    assert (found.n, found.margin, found.error) == pytest.approx(
+        (named.n, named.margin, named.error)
+    )
+    for one, other in zip(found.parts.to_pylist(), named.parts.to_pylist(), strict=True):
+        assert one == pytest.approx(other, abs=1e-12)
+
+
 def moved_by(decision: dict[str, object]) -> str:
     if decision["arm"] == "control":
         return "Control arm"
@@ -151,9 +164,9 @@ def test_one_day_and_few_decisions_are_told(tmp_path: Path) -> None:
 
 def test_the_paragraph_gives_the_numbers_of_the_table(tmp_path: Path) -> None:
     answer = ask(contest(tmp_path, contest_rows(4, count=300)))
-    assert f"by {abs(100 * answer.margin):.1f} pp (give or take {196 * answer.error:.1f} pp)" in (
-        answer.told
-    )
+    half = 100 * half_width(answer.error, answer.degrees)
+    assert f"by {abs(100 * answer.margin):.1f} pp (give or take {half:.1f} pp)" in answer.told
+    assert answer.degrees == answer.days - 1
     assert f"{answer.decisions:,.0f} decisions" in answer.told
 
 

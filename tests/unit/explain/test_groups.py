@@ -8,11 +8,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from contests import FEATURES, START, Rows, contest, contest_rows, mean_and_error
+from contests import (
+    FEATURES,
+    START,
+    Rows,
+    contest,
+    contest_rows,
+    mean_and_error,
+    means_without,
+    unnamed,
+)
 from sklearn.tree import DecisionTreeRegressor
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
-from pellucid.explain.groups.groups import GroupStory, explain_group
+from pellucid.explain.groups.groups import explain_group
+from pellucid.explain.groups.story import GroupStory
 from pellucid.explain.reference import store_reference
 from pellucid.log.client import Logger
 from pellucid.windows import Window
@@ -93,12 +103,9 @@ def test_a_group_against_another_shares_the_luck_of_its_days(tmp_path: Path) -> 
     assert column(story, "versus_mean") == pytest.approx(list(means[1]), abs=1e-12)
     assert column(story, "difference") == pytest.approx(list(means[0] - means[1]), abs=1e-12)
     days = np.union1d(one[2], two[2])
-    added = np.array([
-        sum(sign * (w[own == day, None] * (p[own == day] - mean)).sum(axis=0) / w.sum()
-            for sign, (p, w, own), mean in zip((1, -1), (one, two), means, strict=True))
-        for day in days
-    ])  # fmt: skip
-    errors = np.sqrt(len(days) / (len(days) - 1) * (added**2).sum(axis=0))
+    left = means_without(*one, days) - means_without(*two, days)
+    moved = left - (means[0] - means[1])
+    errors = np.sqrt((len(days) - 1) / len(days) * (moved**2).sum(axis=0))
     assert column(story, "difference_error") == pytest.approx(list(errors), abs=1e-12)
 
 
@@ -120,6 +127,18 @@ def test_a_group_against_itself_differs_by_nothing(tmp_path: Path) -> None:
     story = ask(contest(tmp_path, contest_rows(5)), versus="country IS NOT NULL")
     assert column(story, "difference") == pytest.approx([0] * 4, abs=1e-12)
     assert column(story, "difference_error") == pytest.approx([0] * 4, abs=1e-12)
+
+
+def test_decisions_that_name_no_model_count_once(tmp_path: Path) -> None:
+    rows = contest_rows(6)
+    rows["attributions"] = [row for row in rows["attributions"] if row["model_id"] == "m:1"]
+    named, found = (
+        ask(contest(tmp_path / name, own), candidate="y", versus="country = 'DE'")
+        for name, own in (("named", rows), ("unnamed", unnamed(rows)))
+    )
+    assert found.groups.column("n").to_pylist() == named.groups.column("n").to_pylist()
+    for name in ("mean", "error", "versus_mean", "difference", "difference_error"):
+        assert column(found, name) == pytest.approx(column(named, name), abs=1e-12)
 
 
 def test_small_groups_are_told(tmp_path: Path) -> None:

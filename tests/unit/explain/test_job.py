@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,7 +53,10 @@ def test_rates_spend_the_budget_and_favour_rare_groups(seed: int, part: float) -
         assert (counts / np.array(wishes))[~partly].max(initial=0) <= ratios[0] * (1 + 1e-6)
 
 
-def logged(root: Path, *, count: int = 600, days: int = 6) -> Observatory:
+def logged(
+    root: Path, *, count: int = 600, days: int = 6, among: Callable[[int], bool] = lambda _: True
+) -> Observatory:
+    """Log what `among` lets through of the same decisions whenever it is called."""
     draw = np.random.default_rng(1)
     system = System(
         name="job", score_unit="raw", policy_scale="raw", features=(Feature(name="amount"),),
@@ -65,15 +70,16 @@ def logged(root: Path, *, count: int = 600, days: int = 6) -> Observatory:
     ids = pa.array([f"d{n}" for n in range(count)])
     at = pa.array([NOON + timedelta(days=days * n / count) for n in range(count)], TIME)
     country = np.where(np.arange(count) % 20 == 3, "MT", "US")
+    kept = pa.array([among(n) for n in range(count)])
     log.decisions(pa.table({
         "decision_id": ids, "decided_at": at, "model_id": [model_id] * count,
         "chosen": np.where(raw[:, 0] >= raw[:, 1], "x", "y"), "country": country,
-    })).raise_for_refused()  # fmt: skip
+    }).filter(kept)).raise_for_refused()  # fmt: skip
     for place, name in enumerate("xy"):
         log.candidates(pa.table({
             "decision_id": ids, "decided_at": at, "candidate_id": [name] * count,
             "raw_score": raw[:, place], "f_amount": amount[:, place],
-        })).raise_for_refused()  # fmt: skip
+        }).filter(kept)).raise_for_refused()  # fmt: skip
     return open_system(root)
 
 
@@ -153,6 +159,89 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, moment: str, most: in
     whole.attribute(most_decisions=most)
     assert weights(obs) == pytest.approx(weights(whole))
     assert obs.attribute(most_decisions=most).stored == 0
+
+
+@pytest.mark.parametrize("most", [100_000, 150])
+def test_what_is_logged_late_is_explained_at_the_rate_of_its_kind(
+    tmp_path: Path, most: int
+) -> None:
+    obs = logged(tmp_path / "late", among=lambda n: n % 3 > 0)
+    whole = Window(NOON - timedelta(hours=12), NOON + timedelta(days=7))
+    obs.attribute(over=whole, most_decisions=most)
+    before = weights(obs)
+    (plan,) = planning.stored_plans(obs.lake, "m:1")
+    late = logged(tmp_path / "late", among=lambda n: n % 3 == 0)
+    stored = late.attribute(over=whole, most_decisions=most).stored
+    after = weights(late)
+    assert stored == 2 * (len(after) - len(before)) > 0
+    assert {name: after[name] for name in before} == before
+    rates = dict(zip(plan.cells, plan.rates, strict=True))
+    for row in late.records.rows(
+        "decisions", columns=["decision_id", "chosen", "country"]
+    ).to_pylist():
+        if row["decision_id"] in after:
+            rate = rates[row["chosen"], row["country"]]
+            assert after[row["decision_id"]] == pytest.approx(1 / rate)
+    # The draw is by the id alone, so it is the one that a run over all of them makes at such rates.
+    assert len(after) == 600 if most > 600 else sum(after.values()) == pytest.approx(600, rel=0.25)
+    assert late.attribute(over=whole, most_decisions=most).stored == 0
+
+
+def test_a_candidate_logged_after_its_decision_was_explained(tmp_path: Path) -> None:
+    obs = logged(tmp_path)
+    obs.attribute()
+    row = {"decision_id": "d7", "decided_at": NOON + timedelta(days=6 * 7 / 600),
+           "candidate_id": "z", "raw_score": 0.5, "f_amount": 0.5}  # fmt: skip
+    Logger(obs.system, to=tmp_path).candidates(
+        pa.table({name: [value] for name, value in row.items()})
+    )
+    assert obs.attribute().stored == 1
+
+
+AT_ONCE = """
+import sys, time
+from pellucid.observatory import open_system
+obs = open_system(sys.argv[1])
+while time.time() < float(sys.argv[3]):
+    pass
+obs.attribute(most_decisions=int(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_two_runs_at_once_explain_each_decision_once_by_one_plan(tmp_path: Path, seed: int) -> None:
+    obs = logged(tmp_path / "both")
+    start = str(time.time() + 4)
+    runs = [
+        subprocess.Popen([sys.executable, "-c", AT_ONCE, str(tmp_path / "both"), most, start])
+        for most in ("100", "200")
+    ]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    found = weights(obs)
+    assert len(planning.stored_plans(obs.lake, "m:1")) == 1
+    alone = []
+    for most in (100, 200):
+        one = logged(tmp_path / str(most))
+        one.attribute(most_decisions=most)
+        alone.append(weights(one))
+    assert found in alone
+
+
+def test_a_claim_of_a_run_that_died_holds_nobody_up_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "_LOOK_SECONDS", 0.0)
+    obs = logged(tmp_path)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(planning, "store_plans", die)
+        with pytest.raises(KeyboardInterrupt):
+            obs.attribute()
+    assert obs.attribute().stored == 1200
 
 
 def test_plans_are_read_as_they_were_made(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ START = datetime(2026, 9, 6, tzinfo=UTC)
 LOSS = Loss("x", 1, Window(START, START + timedelta(days=56)), -0.09, 8, 7, 0.0025)
 CAUSE = Cause(
     decisions=4000, loss=-0.089,
-    terms=pa.table({"term": [CALENDAR], "change": [-0.127], "error": [0.01]}),
+    terms=pa.table({"term": [CALENDAR], "change": [-0.127], "error": [0.01], "degrees": [40.0]}),
     calendar_part=1.43, share=0.190, share_elsewhere=0.279, share_without=0.267,
     cells=pa.table({"candidate": ["x"], **{name: [0.0] for name in WEEKDAYS}}), fidelity=1.0,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from pellucid.errors import DataError, ExplainError
 from pellucid.explain.trees.kernel import attribute, prepare
 from pellucid.explain.trees.tables import feature_players
+from pellucid.log.model_files import model_file
 from pellucid.models.catboost import read_catboost
 from pellucid.models.codec import decode_ensemble, encode_ensemble
 from pellucid.models.sklearn import is_sklearn_trees, read_sklearn
@@ -134,12 +135,36 @@ def test_other_catboost_models_say_why(tmp_path) -> None:
     with pytest.raises(ExplainError, match="not symmetric"):
         read_catboost(catboost_json(tmp_path, lossguide))
     three = catboost.CatBoostClassifier(**given).fit(rows, labels + (rows[:, 0] > 1))
-    with pytest.raises(ExplainError, match="several outputs"):
+    with pytest.raises(ExplainError, match=r"several outputs \(3, of its loss 'MultiClass'\)"):
         read_catboost(catboost_json(tmp_path, three))
     frame = pd.DataFrame(rows).astype({1: int})
     hashed = catboost.CatBoostClassifier(cat_features=[1], **given).fit(frame, labels)
     with pytest.raises(ExplainError, match="categorical features"):
         read_catboost(catboost_json(tmp_path, hashed))
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "scale"),
+    [
+        (catboost.CatBoostRegressor, "RMSE", "raw"),
+        (catboost.CatBoostRegressor, "Quantile:alpha=0.3", "raw"),
+        (catboost.CatBoostRegressor, "Poisson", "raw"),
+        (catboost.CatBoostClassifier, "Logloss", "log_odds"),
+        (catboost.CatBoostClassifier, "CrossEntropy", "log_odds"),
+    ],
+)
+def test_the_scale_of_a_catboost_model_is_that_of_its_loss(kind, loss: str, scale: str) -> None:
+    rows, labels = world(300)
+    model = kind(loss_function=loss, iterations=3, verbose=0, allow_writing_files=False)
+    file = model_file(model.fit(rows, labels), [f"f{place}" for place in range(5)])
+    assert file.scale == scale
+    raw = read_catboost(file.content).raw_score(rows)
+    if scale == "log_odds":
+        expected = model.predict(rows, prediction_type="Probability")[:, 1]
+        assert 1 / (1 + np.exp(-raw)) == pytest.approx(expected, abs=1e-9)
+    else:
+        expected = model.predict(rows, prediction_type="RawFormulaVal")
+        assert raw == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.integers(0, 10_000))

@@ -170,8 +170,8 @@ def test_windows_that_swap_turn_every_sign_and_one_day_has_no_error() -> None:
     ))  # fmt: skip
     there, again = split_rate(counts), split_rate(back)
     assert there.parts == pytest.approx(-again.parts, abs=1e-12)
-    assert there.errors[0] == pytest.approx(again.errors[0])
-    assert np.isnan(split_rate(random_counts(3, days=1)).errors).all()
+    assert there.spread.errors[0] == pytest.approx(again.spread.errors[0])
+    assert np.isnan(split_rate(random_counts(3, days=1)).spread.errors).all()
 
 
 def test_errors_are_those_of_leaving_days_out() -> None:
@@ -188,7 +188,7 @@ def test_errors_are_those_of_leaving_days_out() -> None:
             left.append([rest.after - rest.before, *rest.parts])
         spread = np.array(left) - np.mean(left, axis=0)
         variance = variance + (len(left) - 1) / len(left) * (spread**2).sum(axis=0)
-    assert split_rate(counts).errors == pytest.approx(np.sqrt(variance))
+    assert split_rate(counts).spread.errors == pytest.approx(np.sqrt(variance))
 
 
 def test_rates_are_those_of_the_metric(tmp_path: Path) -> None:

@@ -6,19 +6,18 @@ from math import factorial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pellucid.errors import ExplainError
 from pellucid.explain.traffic.replay import (
-    Utilities,
+    Doubt,
     aumann_shapley,
-    fidelity,
     linearised,
-    neutralised,
-    picks,
+    replay_moves,
     replay_shapley,
 )
+from pellucid.explain.traffic.utilities import Utilities, fidelity, picks
 
 NAMES = ("a", "b", "c", "d")
 
@@ -36,14 +35,23 @@ def random_utilities(
     return Utilities(NAMES[:candidates], names, base, added, model_terms, link)
 
 
+def part_of_picks(utilities: Utilities, place: int, coalition: int) -> float:
+    """Return the share of a candidate with the terms of a coalition; the level ones share it."""
+    kept = [term for term in range(len(utilities.terms)) if coalition >> term & 1]
+    score = utilities.base + sum(utilities.added[t] for t in kept if t < utilities.model_terms)
+    if utilities.link == "logistic":
+        score = np.where(np.isfinite(score), 1 / (1 + np.exp(-score)), -np.inf)
+    total = score + sum(utilities.added[t] for t in kept if t >= utilities.model_terms)
+    parts = []
+    for row in total:
+        level = [one for one, value in enumerate(row) if value >= row.max() - 1e-6]
+        parts.append((place in level) / len(level) if np.isfinite(row.max()) else 0.0)
+    return float(np.mean(parts))
+
+
 def by_definition(utilities: Utilities, candidate: str) -> np.ndarray:
     place, terms = utilities.candidates.index(candidate), len(utilities.terms)
-    worth = [
-        (picks(utilities, without=tuple(
-            name for place, name in enumerate(utilities.terms) if not coalition >> place & 1
-        )) == place).mean()
-        for coalition in range(2**terms)
-    ]  # fmt: skip
+    worth = [part_of_picks(utilities, place, coalition) for coalition in range(2**terms)]
     values = np.zeros(terms)
     for term in range(terms):
         for coalition in range(2**terms):
@@ -54,6 +62,7 @@ def by_definition(utilities: Utilities, candidate: str) -> np.ndarray:
     return values
 
 
+@example(3964, "logistic")
 @given(st.integers(0, 10_000), st.sampled_from(["identity", "logistic"]))
 def test_replay_shapley_is_shapleys_definition(seed: int, link: str) -> None:
     utilities = random_utilities(seed, link=link)
@@ -166,15 +175,42 @@ def test_errors_cover_the_truth() -> None:
     assert covered >= 267
 
 
-def test_a_term_that_is_neutral_tells_no_decisions_apart() -> None:
-    utilities = random_utilities(9)
-    neutral = neutralised(utilities, "t1")
-    eligible = np.isfinite(utilities.base)
-    for candidate in range(4):
-        own = neutral.added[1][eligible[:, candidate], candidate]
-        assert np.ptp(own) == 0
-        assert own[0] == pytest.approx(utilities.added[1][eligible[:, candidate], candidate].mean())
-    assert (neutral.added[[0, 2]] == utilities.added[[0, 2]]).all()
+def level_in_general(seed: int, size: int = 500) -> tuple[Utilities, float]:
+    """Return two candidates level in truth, whose bases are means over a reference population."""
+    draw = np.random.default_rng(seed)
+    made = draw.normal(size=(400, 2))
+    general = draw.normal(size=(size, 2)).mean(axis=0)
+    added = np.stack([np.tile(general, (400, 1)), made - general])
+    return Utilities(("a", "b"), ("general", "f"), np.zeros((400, 2)), added), np.sqrt(2 / size)
+
+
+def test_what_is_level_but_for_luck_gets_no_part() -> None:
+    """A hair in the bases would else move a fourth of the traffic, this way or that."""
+    parts, without = [], []
+    for seed in range(60):
+        utilities, error = level_in_general(seed)
+        sharp = replay_moves(utilities, "a").values.mean(axis=0)
+        doubt = replay_moves(utilities, "a", Doubt(error, ("f",)))
+        assert doubt.values.sum(axis=1) == pytest.approx(doubt.after - doubt.before, abs=1e-12)
+        assert (doubt.after == replay_moves(utilities, "a").after).all()
+        parts.append(doubt.values.mean(axis=0)[0])
+        without.append(sharp[0])
+    assert np.mean(np.abs(without)) > 0.2
+    # Within one standard error are 68 of 100.
+    assert 0.5 < np.mean(np.abs(parts) < 0.05) < 0.9
+    assert np.mean(np.square(parts)) < 0.6 * np.mean(np.square(without))
+
+
+def test_what_features_do_not_tell_apart_is_exact() -> None:
+    """Ahead by a hair in every decision is ahead: there is no doubt where nothing varies."""
+    added = np.zeros((2, 50, 2))
+    added[0, :, 0] = 1e-4
+    utilities = Utilities(("a", "b"), ("general", "f"), np.zeros((50, 2)), added)
+    moves = replay_moves(utilities, "a", Doubt(0.0, ("f",)))
+    assert moves.values.mean(axis=0) == pytest.approx([0.5, 0.0])
+    # Without features there is nothing else that could tell, whatever the error.
+    alone = Utilities(("a", "b"), ("general",), np.zeros((50, 2)), added[:1])
+    assert replay_moves(alone, "a", Doubt(1.0, ())).values.mean() == pytest.approx(0.5)
 
 
 def test_fidelity_counts_agreement() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.explain.changes.shares import StageCounts, product_effects, split_share
+from pellucid.stats.student import half_width
 
 
 def test_das_guptas_two_factors() -> None:
@@ -122,17 +123,19 @@ def test_errors_by_day_cover_the_truth() -> None:
         change = split_share(
             StageCounts(window, zeros, zeros, days, decisions, (decisions * level)[None])
         )
-        covered += abs(change.stages[0] - 0.1) < 2.05 * change.errors[3]
+        spread = change.spread
+        half = half_width(float(spread.errors[3]), float(spread.degrees[3]))
+        covered += abs(change.stages[0] - 0.1) < half
     assert 0.88 < covered / runs < 0.995
 
 
 @given(st.integers(0, 10_000))
 def test_errors_are_numbers_where_groups_occur_on_single_days(seed: int) -> None:
-    assert np.isfinite(split_share(random_counts(seed, days=4)).errors).all()
+    assert np.isfinite(split_share(random_counts(seed, days=4)).spread.errors).all()
 
 
 def test_one_day_has_no_error_and_no_decisions_are_refused() -> None:
-    assert np.isnan(split_share(planted(mix=True)).errors).all()
+    assert np.isnan(split_share(planted(mix=True)).spread.errors).all()
     counts = planted()
     only = counts.window == 0
     alone = StageCounts(counts.window[only], counts.cell[only], counts.group[only],

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from contests import LAYERS, NAMES, START, Rows, contest, contest_rows, mean_and_error
+from contests import (
+    LAYERS,
+    NAMES,
+    START,
+    Rows,
+    contest,
+    contest_rows,
+    contest_system,
+    mean_and_error,
+    unnamed,
+)
 
 from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain.traffic import traffic
 from pellucid.explain.traffic.players import OTHERS, find_players
+from pellucid.explain.traffic.replay import aumann_moves
 from pellucid.explain.traffic.story import TrafficStory
+from pellucid.explain.traffic.terms import explained_terms
 from pellucid.explain.traffic.traffic import why_traffic
+from pellucid.spec.system import Layer
 from pellucid.windows import Window
 
 WINDOW = Window(START, START + timedelta(days=4))
@@ -107,6 +121,16 @@ def test_it_is_what_replaying_each_decision_gives(tmp_path: Path, scale: str) ->
     assert sum(row["value"] for row in found.values()) == pytest.approx(side["share"], abs=1e-12)
 
 
+def test_decisions_that_name_no_model_count_once(tmp_path: Path) -> None:
+    rows = contest_rows(12)
+    rows["attributions"] = [row for row in rows["attributions"] if row["model_id"] == "m:1"]
+    named = ask(contest(tmp_path / "named", rows), "y")
+    found = ask(contest(tmp_path / "unnamed", unnamed(rows)), "y")
+    assert found.sides.to_pylist()[0] == pytest.approx(named.sides.to_pylist()[0])
+    for one, other in zip(found.parts.to_pylist(), named.parts.to_pylist(), strict=True):
+        assert one == pytest.approx(other, abs=1e-12)
+
+
 def test_two_sides_differ_by_their_parts_and_swap(tmp_path: Path) -> None:
     obs = contest(tmp_path, contest_rows(4, count=90))
     sides = {"where": "country = 'BR'", "versus": "country = 'DE'"}
@@ -177,11 +201,38 @@ def test_the_least_telling_features_share_a_term(tmp_path: Path) -> None:
     for row in rows["attributions"]:
         row["a_bank"] = np.float32(row["a_bank"] * 0.01)
     obs = contest(tmp_path, rows)
-    players = find_players(obs.system, obs.records, WINDOW, most=3)
+    players = find_players(obs.system, obs.records, [WINDOW], most=3)
     assert players.groups == {OTHERS: ("amount", "bank")}
-    players = find_players(obs.system, obs.records, WINDOW, most=4)
+    players = find_players(obs.system, obs.records, [WINDOW], most=4)
     assert players.groups == {"amount": ("amount",), "bank": ("bank",)}
-    assert (players.layers, players.movers) == (LAYERS, ())
+    assert (players.layers, players.movers) == (LAYERS, {})
+
+
+def test_of_many_layers_parts_are_found_along_the_way(tmp_path: Path) -> None:
+    """A layer that is cut in ten equal ones has their parts together, each a tenth."""
+    rows = contest_rows(13)
+    cut = {name: [dict(row) for row in own] for name, own in rows.items()}
+    names = [f"fee{place}" for place in range(10)]
+    for row in cut["candidates"]:
+        row |= dict.fromkeys((f"layer_{name}" for name in names), row.pop("layer_fees") / 10)
+    for row in cut["decisions"]:
+        row |= dict.fromkeys((f"pick_{name}" for name in names), row.pop("pick_fees"))
+    layers = (*(Layer(name=name) for name in names), Layer(name="cap"))
+    system = replace(contest_system("probability"), layers=layers)
+    story = ask(contest(tmp_path / "cut", cut, system=system), "y")
+    found = {row["part"]: row["value"] for row in story.parts.to_pylist()}
+    share = story.sides.to_pylist()[0]["share"]
+    assert sum(found.values()) == pytest.approx(share, abs=1e-12)
+    assert "14 terms are too many to replay each subset of" in story.told
+    whole = contest(tmp_path / "whole", rows)
+    groups = {"other features": ("amount", "bank")}
+    terms = explained_terms(whole.system, whole.records, WINDOW, ["TRUE"], groups)
+    moves = aumann_moves(terms.utilities, "y")
+    mean = terms.weight @ moves.values / terms.weight.sum()
+    expected = dict(zip(terms.utilities.terms, mean, strict=True))
+    for name in names:
+        assert found[name] == pytest.approx(expected["fees"] / 10, abs=1e-9)
+    assert found["cap"] == pytest.approx(expected["cap"], abs=1e-9)
 
 
 def test_what_cannot_be_answered_says_why(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from pellucid.explain.traffic.policy import (
     ScaleLayer,
     capped_picks,
 )
-from pellucid.explain.traffic.replay import Utilities, picks
 from pellucid.explain.traffic.story import WhatIf
+from pellucid.explain.traffic.utilities import Utilities, picks
 from pellucid.explain.traffic.whatif import what_if
 from pellucid.windows import Window
 
@@ -169,6 +169,17 @@ def test_a_cap_moves_the_closest_and_no_more_than_it_must(seed: int, share: floa
             assert margin[moved].max() <= margin[kept].min()
         assert (after[moved] == 1 + base[moved, 1:].argmax(axis=1)).all()
     assert (after[before != 0] == before[before != 0]).all()
+
+
+def test_layers_are_named_as_people_call_them_or_by_name(tmp_path: Path) -> None:
+    obs = contest(tmp_path, consistent_rows(4))
+    by_label, by_name = ask(obs, DropLayer("Daily cap")), ask(obs, DropLayer("cap"))
+    assert by_label == by_name
+    assert by_label.changes == (DropLayer("cap"),)
+    assert by_label.told.startswith("With no Daily cap, ")
+    assert ask(obs, ScaleLayer("Fees", 2.0, "x")).told.startswith("With Fees of x × 2, ")
+    with pytest.raises(UnknownNameError, match="no layer is called 'Daily cup'"):
+        ask(obs, DropLayer("Daily cup"))
 
 
 def test_effects_of_layers_are_those_of_the_logged_picks(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from part_samples import HOSTILE, change_story, contrast, group_story
+from scipy import stats
 
 from pellucid.figures.parts import change_parts, contrast_parts, group_parts
 
@@ -35,11 +36,12 @@ def test_names_are_escaped_and_numbers_are_signed(name: str) -> None:
 
 def test_whiskers_are_95_percent_intervals_and_unknown_ones_are_not_drawn() -> None:
     figure = change_parts(change_story())
+    many, few = stats.t.ppf(0.975, [12, 7.5])
     assert figure.data[0]["error_x"]["array"] == pytest.approx(
-        [1.96 * 0.002, 1.96 * 0.01, 0, 1.96 * 0.012]
+        [many * 0.002, few * 0.01, 0, many * 0.012]
     )
-    assert "95% interval −7.0 pp to −3.0 pp" in figure.data[0]["hovertext"][1]
-    assert figure.table.rows[1][1:] == pytest.approx((-0.05, 1.96))
+    assert "95% interval −7.3 pp to −2.7 pp" in figure.data[0]["hovertext"][1]
+    assert figure.table.rows[1][1:] == pytest.approx((-0.05, few))
     assert figure.table.rows[2][2] is None
 
 
@@ -57,8 +59,8 @@ def test_the_words_beside_a_figure_are_those_of_the_answer() -> None:
     story = change_story()
     assert change_parts(story).alt == story.told
     assert "fell from 50.0% of 100 decisions (2026-10-01 to 2026-10-08 UTC) to 46.0%" in story.told
-    assert "−4.0 pp (give or take 2.4 pp)" in story.told
-    assert "what was allowed −5.0 pp (give or take 2.0 pp)" in story.told
+    assert "−4.0 pp (give or take 2.6 pp)" in story.told
+    assert "what was allowed −5.0 pp (give or take 2.3 pp)" in story.told
     told = group_story(is_compared=True).told
     assert "Against 90 decisions where TRUE, it is −0.50." in told
     assert "In 5.0% of them" in contrast().told

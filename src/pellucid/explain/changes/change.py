@@ -16,6 +16,7 @@ from pellucid.explain.changes.shares import ShareChange, StageCounts, split_shar
 from pellucid.explain.changes.story import ELIGIBILITY, MIX, MODEL, TRAFFIC_SHARE, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
 from pellucid.explain.records import DAY_SQL, Records, within
+from pellucid.explain.stages import Stages, find_stages
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column
@@ -64,8 +65,9 @@ def share_change(
     dimensions = tuple(by) or system.dimension_names[:2]
     check_dimensions(system, dimensions)
     check_apart(window, baseline)
-    rows = _counted(system, records, candidate, window, baseline, dimensions, where)
-    labels = stage_labels(system)
+    stages = find_stages(system, records, (window, baseline))
+    rows = _counted(system, records, candidate, window, baseline, dimensions, where, stages)
+    labels = stage_labels(stages)
     hits = np.stack([rows.column(f"hits_{n}").to_numpy() for n in range(len(labels))])
     of_window = rows.column("in_window").to_numpy().astype(np.int64)
     for place, named in enumerate(("baseline", "window")):
@@ -88,9 +90,10 @@ def share_change(
     totals = np.bincount(of_window, counts.decisions, 2)
     return ChangeStory(
         TRAFFIC_SHARE, candidate, where, window, baseline, change.before, change.after,
-        float(change.errors[0]), (float(totals[0]), float(totals[1])), _parts(change, labels),
+        float(change.spread.errors[0]), float(change.spread.degrees[0]),
+        (float(totals[0]), float(totals[1])), _parts(change, labels),
         _by_cell(change, counts, cells, labels), unmatched(of_window, group, counts.decisions),
-        control_shares(rows),
+        control_shares(rows), stages.notes,
     )  # fmt: skip
 
 
@@ -112,18 +115,24 @@ def control_shares(rows: pa.Table) -> tuple[float, float]:
     return float(control[0]), float(control[1])
 
 
-def stage_labels(system: System) -> list[str]:
+def stage_labels(stages: Stages) -> list[str]:
     """Return what moves picks, for people: the model, each layer, and what is outside of them."""
-    layers = [layer.label or layer.name for layer in system.layers]
+    layers = [stage.label for stage in stages.policy[1:]]
     # What was chosen differs from the last layer's pick where something outside acted.
-    return [MODEL, *layers, *(["Outside the policy"] if layers else [])]
+    return [MODEL, *layers, *([stages.last.label] if layers or stages.last.layers else [])]
 
 
-def picks_sql(system: System) -> list[str]:
+def picks_sql(stages: Stages) -> list[str]:
     """Return the pick after each stage as SQL, at last what was chosen."""
-    stages = [f"pick_{stage}" for stage in system.stages] if system.layers else []
-    # The control arm has no picks of a model; what it chose counts as its first preference.
-    return [*(f"coalesce({quoted(name)}, chosen)" for name in stages), "chosen"]
+    names = [quoted(stage.pick) for stage in stages.policy]
+    if len(stage_labels(stages)) == 1:
+        return ["chosen"]
+    # The control arm has no picks of a model; what it chose counts as its first preference. A layer
+    # whose pick is missing is taken to have moved nothing.
+    return [
+        *(f"coalesce({', '.join([*names[place::-1], 'chosen'])})" for place in range(len(names))),
+        "chosen",
+    ]
 
 
 def sets_sql(window: Window) -> str:
@@ -137,7 +146,7 @@ def sets_sql(window: Window) -> str:
 
 def _counted(
     system: System, records: Records, candidate: str, window: Window, baseline: Window,
-    dimensions: Sequence[str], where: str,
+    dimensions: Sequence[str], where: str, stages: Stages,
 ) -> pa.Table:  # fmt: skip
     weight = f"coalesce({SAMPLE_WEIGHT}, 1)"
     selected = [
@@ -149,7 +158,7 @@ def _counted(
         f"CAST(sum({weight}) AS DOUBLE) AS decisions",
         f"CAST(coalesce(sum({weight}) FILTER (arm = 'control'), 0) AS DOUBLE) AS control",
         *(f"CAST(coalesce(sum({weight}) FILTER ({pick} = {text(candidate)}), 0) AS DOUBLE) "
-          f"AS hits_{place}" for place, pick in enumerate(picks_sql(system))),
+          f"AS hits_{place}" for place, pick in enumerate(picks_sql(stages))),
     ]  # fmt: skip
     both = spanning((window, baseline))
     condition = (
@@ -181,7 +190,8 @@ def _parts(change: ShareChange, labels: Sequence[str]) -> pa.Table:
     table = pa.table({
         "part": [MIX, ELIGIBILITY, *labels],
         "change": values,
-        "error": change.errors[1:],
+        "error": change.spread.errors[1:],
+        "degrees": change.spread.degrees[1:],
     })  # fmt: skip
     return table.slice(0, table.num_rows - _idle(change))
 

@@ -25,6 +25,7 @@ from pellucid.explain.changes.rates import RateChange, RateCounts, split_rate
 from pellucid.explain.changes.story import ELIGIBILITY, LABELS, MIX, OUTCOME, ChangeStory
 from pellucid.explain.filters import check_apart, check_dimensions, decision_filter
 from pellucid.explain.records import DAY_SQL, Records, within
+from pellucid.explain.stages import Stages, find_stages
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.sources import physical_column
@@ -75,7 +76,8 @@ def rate_change(
     dimensions = tuple(by) or system.dimension_names[:2]
     check_dimensions(system, dimensions)
     check_apart(window, baseline)
-    rows = _counted(system, records, outcome, window, baseline, as_of, dimensions, where)
+    stages = find_stages(system, records, (window, baseline))
+    rows = _counted(system, records, outcome, window, baseline, as_of, dimensions, where, stages)
     for is_window, named in ((False, "baseline"), (True, "window")):
         own = rows.filter(pc.equal(rows.column("in_window"), is_window))
         if not pc.sum(own.column("known")).as_py():
@@ -84,22 +86,24 @@ def rate_change(
                 f"the {named} ({wording.span(over)}) has no decision whose '{outcome.name}' is "
                 f"known and final (after {outcome.matures_after})"
             )
-    counts, cells = _counts(system, rows, dimensions)
+    counts, cells = _counts(rows, dimensions, len(stage_labels(stages)))
     change = split_rate(counts)
     known = np.bincount(counts.window, counts.known, 2)
     label = metric.replace("_", " ").capitalize()
     return ChangeStory(
         metric, label, where, window, baseline, change.before, change.after,
-        float(change.errors[0]),
-        (float(known[0]), float(known[1])), _parts(system, change),
+        float(change.spread.errors[0]), float(change.spread.degrees[0]),
+        (float(known[0]), float(known[1])), _parts(stages, change),
         _by_cell(change, counts, cells),
         unmatched(counts.window, counts.group, counts.hits[-1]), control_shares(rows),
+        stages.notes,
     )  # fmt: skip
 
 
 def _counted(
     system: System, records: Records, outcome: Outcome, window: Window, baseline: Window,
     as_of: datetime, dimensions: Sequence[str], where: str,
+    stages: Stages,
 ) -> pa.Table:  # fmt: skip
     both = spanning((window, baseline))
     weight = f"coalesce({SAMPLE_WEIGHT}, 1)"
@@ -112,7 +116,7 @@ def _counted(
     selected = [
         f"{within(window)} AS in_window", f"{DAY_SQL} AS day",
         f"coalesce(eligible, '{UNKNOWN_SET}') AS eligible", *cells,
-        *(f"{pick} AS p{place}" for place, pick in enumerate(picks_sql(system))),
+        *(f"{pick} AS p{place}" for place, pick in enumerate(picks_sql(stages))),
     ]  # fmt: skip
     sums = [
         f"CAST(sum({weight}) AS DOUBLE) AS decisions",
@@ -135,11 +139,10 @@ def _counted(
 
 
 def _counts(
-    system: System, rows: pa.Table, dimensions: Sequence[str]
+    rows: pa.Table, dimensions: Sequence[str], stages: int
 ) -> tuple[RateCounts, list[dict[str, str | None]]]:
     """Return the counts by candidate, a row for each that a stage sent decisions to."""
     keys = [f"k{place}" for place in range(len(dimensions))]
-    stages = len(stage_labels(system))
     cell, combined = places(rows, keys)
     group, _ = places(rows, [*keys, "eligible"])
     decisions = rows.column("decisions").to_numpy()
@@ -165,11 +168,14 @@ def _counts(
     return counts, [dict(zip(dimensions, key, strict=True)) for key in combined]
 
 
-def _parts(system: System, change: RateChange) -> pa.Table:
-    labels = [MIX, ELIGIBILITY, *stage_labels(system), LABELS, OUTCOME]
-    table = pa.table({"part": labels, "change": change.parts, "error": change.errors[1:]})
+def _parts(stages: Stages, change: RateChange) -> pa.Table:
+    labels = [MIX, ELIGIBILITY, *stage_labels(stages), LABELS, OUTCOME]
+    table = pa.table({
+        "part": labels, "change": change.parts, "error": change.spread.errors[1:],
+        "degrees": change.spread.degrees[1:],
+    })  # fmt: skip
     outside = len(labels) - 3
-    is_idle = bool(system.layers) and change.parts[outside] == 0 and not change.errors[outside + 1]
+    is_idle = outside > 2 and change.parts[outside] == 0 and not change.spread.errors[outside + 1]
     kept = [place for place in range(len(labels)) if place != outside or not is_idle]
     return table.take(kept)
 

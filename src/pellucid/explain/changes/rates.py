@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.explain.changes.jackknife import day_errors
+from pellucid.explain.changes.jackknife import day_spread
 from pellucid.stats.shapley import joining_weights
+from pellucid.stats.student import Spread
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -58,9 +59,9 @@ class RateChange:
     parts : array of float64, shape (2 + stages + 2,)
         Mix, eligibility, the preference of the model, each layer, labels, outcome; they add up to
         the change.
-    errors : array of float64, shape (1 + parts,)
-        Standard errors of the change and of each part, by leaving out each day; NaN where a window
-        has fewer than two.
+    spread : Spread
+        Of the change and of each part, shape (1 + parts,), by leaving out each day; NaN where a
+        window has fewer than two.
     cells : array of float64, shape (cells, 2)
         For each cell, the change that comes with its part in the known decisions (against the mean
         rate), and with its own rate; they add up to the change.
@@ -69,7 +70,7 @@ class RateChange:
     before: float
     after: float
     parts: Floats
-    errors: Floats
+    spread: Spread
     cells: Floats
 
 
@@ -95,7 +96,7 @@ def split_rate(counts: RateCounts) -> RateChange:
     if (sums.known.sum(axis=1) <= 0).any():
         raise ValueError("a window has no known outcome")
     before, after, parts = _split(sums, owner)
-    return RateChange(before, after, parts, _day_errors(counts, sums, owner), _by_cell(sums, owner))
+    return RateChange(before, after, parts, _spread(counts, sums, owner), _by_cell(sums, owner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def _by_cell(sums: _Sums, owner: _Owners) -> Floats:
     return np.column_stack([mix, share.mean(axis=0) * (rate[1] - rate[0])])
 
 
-def _day_errors(counts: RateCounts, sums: _Sums, owner: _Owners) -> Floats:
+def _spread(counts: RateCounts, sums: _Sums, owner: _Owners) -> Spread:
     def without(rows: NDArray[np.bool_]) -> Floats | None:
         own = _summed(counts, rows)
         rest = _Sums(*(
@@ -225,4 +226,4 @@ def _day_errors(counts: RateCounts, sums: _Sums, owner: _Owners) -> Floats:
         before, after, parts = _split(rest, owner)
         return np.array([after - before, *parts])
 
-    return day_errors(counts.window, counts.day, 1 + 2 + sums.hits.shape[1] + 2, without)
+    return day_spread(counts.window, counts.day, 1 + 2 + sums.hits.shape[1] + 2, without)

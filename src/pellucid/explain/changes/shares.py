@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.explain.changes.jackknife import day_errors
+from pellucid.explain.changes.jackknife import day_spread
 from pellucid.stats.shapley import joining_weights
+from pellucid.stats.student import Spread
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -57,9 +58,9 @@ class ShareChange:
     cells : array of float64, shape (cells, 2 + stages)
         The same by cell, mix first; mix by cell is against the mean share, so that more traffic in
         a cell of low share counts as a loss there.
-    errors : array of float64, shape (3 + stages,)
-        Standard errors of the change, mix, eligibility and each stage, by leaving out each day.
-        NaN where a window has fewer than two days.
+    spread : Spread
+        Of the change, mix, eligibility and each stage, shape (3 + stages,), by leaving out each
+        day. NaN where a window has fewer than two days.
     """
 
     before: float
@@ -68,7 +69,7 @@ class ShareChange:
     eligibility: float
     stages: Floats
     cells: Floats
-    errors: Floats
+    spread: Spread
 
 
 def product_effects(before: Floats, after: Floats) -> Floats:
@@ -129,7 +130,7 @@ def split_share(counts: StageCounts) -> ShareChange:
     shares = hits[:, -1].sum(axis=1) / decisions.sum(axis=1)
     return ShareChange(
         float(shares[0]), float(shares[1]), float(parts[1]), float(parts[2]), parts[3:], cells,
-        _day_errors(counts, decisions, hits, cell_of),
+        _spread(counts, decisions, hits, cell_of),
     )  # fmt: skip
 
 
@@ -174,7 +175,7 @@ def _split(decisions: Floats, hits: Floats, cell_of: Places) -> tuple[Floats, Fl
     return np.concatenate([[share[1] - share[0]], total]), parts
 
 
-def _day_errors(counts: StageCounts, decisions: Floats, hits: Floats, cell_of: Places) -> Floats:
+def _spread(counts: StageCounts, decisions: Floats, hits: Floats, cell_of: Places) -> Spread:
     def without(rows: NDArray[np.bool_]) -> Floats | None:
         own, gone = _summed(counts, rows, decisions.shape[1])
         rest = decisions - own
@@ -185,4 +186,4 @@ def _day_errors(counts: StageCounts, decisions: Floats, hits: Floats, cell_of: P
         left = np.where(rest[:, None] > 0, hits - gone, 0.0)
         return _split(rest, left, cell_of)[0]
 
-    return day_errors(counts.window, counts.day, 3 + hits.shape[1], without)
+    return day_spread(counts.window, counts.day, 3 + hits.shape[1], without)

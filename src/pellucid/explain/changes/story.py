@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pellucid.explain import wording
+from pellucid.stats.student import half_width
 from pellucid.windows import Window
 
 TRAFFIC_SHARE = "traffic_share"
@@ -37,12 +38,14 @@ class ChangeStory:
     before, after : float
     error : float
         Standard error of the change; NaN where a window has fewer than two days.
+    degrees : float
+        Degrees of freedom that it is known with.
     decisions : tuple of float
         Weighted decisions of baseline and window; of a rate, those whose outcome is known.
     parts : pyarrow.Table
-        ``part``, ``change``, ``error``: population mix, eligibility, the model, and each layer; of
-        a rate also which outcomes are known, and the outcomes themselves. Their changes add up to
-        after - before.
+        ``part``, ``change``, ``error``, ``degrees``: population mix, eligibility, the model, and
+        each layer; of a rate also which outcomes are known, and the outcomes themselves. Their
+        changes add up to after - before.
     cells : pyarrow.Table
         The dimensions; ``decisions_before``, ``decisions_after``, ``before``, ``after``, columns of
         parts, and ``change``, their sum; largest first. The parts are those of `parts` for a share;
@@ -52,6 +55,8 @@ class ChangeStory:
         period does not have: for these preference cannot be told from eligibility.
     control : tuple of float
         Part of each period's decisions that the control arm made.
+    unlogged : tuple of str
+        What to know of layers whose picks are missing.
     """
 
     metric: str
@@ -62,11 +67,13 @@ class ChangeStory:
     before: float
     after: float
     error: float
+    degrees: float
     decisions: tuple[float, float]
     parts: pa.Table
     cells: pa.Table
     unmatched: tuple[float, float]
     control: tuple[float, float]
+    unlogged: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,7 +98,7 @@ class ChangeStory:
                 f"{wording.percent(self.control[1])}, and what it picks is told as "
                 f"{_PLAIN[MODEL]}: leave it out with where=\"arm = 'ml'\"."
             )
-        return tuple(found)
+        return (*found, *self.unlogged)
 
     @property
     def told(self) -> str:
@@ -118,14 +125,14 @@ def _told(story: ChangeStory) -> list[str]:
         f"({wording.span(story.baseline)}) to "
         f"{wording.percent(story.after)} of {wording.decisions(story.decisions[1])} "
         f"({wording.span(story.window)}): {wording.signed(change, scale)}"
-        f"{wording.give_or_take(story.error, scale)}."
+        f"{wording.give_or_take(story.error, scale, story.degrees)}."
     ]
-    if abs(change) < wording.HALF_WIDTH * story.error:
+    if abs(change) < half_width(story.error, story.degrees):
         lines.append("That is no more than days differ by chance.")
     top = sorted(story.parts.to_pylist(), key=lambda row: -abs(row["change"]))[:_PARTS_TOLD]
     shown = [
         f"{_PLAIN.get(row['part'], row['part'])} {wording.signed(row['change'], scale)}"
-        f"{wording.give_or_take(row['error'], scale)}"
+        f"{wording.give_or_take(row['error'], scale, row['degrees'])}"
         for row in top if row["change"]
     ]  # fmt: skip
     if shown:

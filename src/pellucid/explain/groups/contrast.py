@@ -16,8 +16,10 @@ from pellucid.explain.groups.pairs import pairs_sql
 from pellucid.explain.groups.parts import kinds_of, parts_table
 from pellucid.explain.means import day_sums, day_sums_sql
 from pellucid.explain.records import Records, within
+from pellucid.explain.stages import find_stages
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System
+from pellucid.stats.student import half_width
 from pellucid.windows import Window
 
 _TABLES = ("decisions", "candidates", "attributions")
@@ -45,14 +47,18 @@ class Contrast:
         by the ratio of the two candidates' difference in probability to that in raw score.
     margin, error : float
         Mean utility of `candidate` less that of `other`, and its standard error.
+    degrees : float
+        Degrees of freedom of that and of the errors of parts.
     parts : pyarrow.Table
-        ``part``, ``kind`` (base, feature, layer, residual), ``label``, ``mean``, ``error``. Their
-        means add up to `margin`.
+        ``part``, ``kind`` (base, feature, layer, residual), ``label``, ``mean``, ``error``,
+        ``degrees``. Their means add up to `margin`.
     wins : pyarrow.Table
         ``winner``, ``decisions``, ``share``: how often each of the two was picked, and others.
     flips : pyarrow.Table
         ``preferred``, ``winner``, ``layer``, ``decisions``, ``share``: where the model alone
         preferred one of the two and the other was picked, by what moved the pick to it.
+    unlogged : tuple of str
+        What to know of layers whose picks are missing.
     """
 
     candidate: str
@@ -65,9 +71,11 @@ class Contrast:
     is_rescaled: bool
     margin: float
     error: float
+    degrees: float
     parts: pa.Table
     wins: pa.Table
     flips: pa.Table
+    unlogged: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,7 +88,7 @@ class Contrast:
             )
         if self.days < 2:
             found.append("All on one day: what was special about it cannot be told apart.")
-        return tuple(found)
+        return (*found, *(self.unlogged if self.flips.num_rows else ()))
 
     @property
     def told(self) -> str:
@@ -127,7 +135,8 @@ def why(
     features = records.attributed_features()
     layers = [layer.name for layer in system.layers]
     chosen = decision_filter(system, where)
-    pairs = pairs_sql(system, (candidate, not_), window, chosen, features)
+    stages = find_stages(system, records, (window,))
+    pairs = pairs_sql(system, (candidate, not_), window, chosen, features, stages)
     values = ["margin", "base", *(f"a{i}" for i in range(len(features))),
               *(f"l{i}" for i in range(len(layers))), "residual"]  # fmt: skip
     sql = (
@@ -140,13 +149,14 @@ def why(
         raise _nothing(system, records, (candidate, not_), window, chosen)
     sums = day_sums(rows, len(values))
     kinds = kinds_of(system, features, base="In general", layers=True)
-    parts = parts_table(kinds, sums.means[1:], sums.errors[1:])
+    parts = parts_table(kinds, sums.means[1:], sums.errors[1:], np.full(len(kinds), sums.degrees))
     wins, flips = _results(rows, (candidate, not_))
     return Contrast(
         candidate, not_, window, int(sums.n.sum()), float(sums.weight.sum()), len(sums.day),
         "probability" if system.policy_scale == "probability" else system.score_unit,
         bool(pc.any(rows.column("is_rescaled")).as_py()),
-        float(sums.means[0]), float(sums.errors[0]), parts, wins, flips,
+        float(sums.means[0]), float(sums.errors[0]), sums.degrees, parts, wins, flips,
+        stages.notes,
     )  # fmt: skip
 
 
@@ -209,7 +219,7 @@ def _told(contrast: Contrast) -> list[str]:
     first, second, rest = contrast.wins.column("share").to_pylist()
     a, b, scale = contrast.candidate, contrast.other, contrast.scale
     others = f", and another in {wording.percent(rest)}" if rest else ""
-    is_unclear = abs(contrast.margin) < wording.HALF_WIDTH * contrast.error
+    is_unclear = abs(contrast.margin) < half_width(contrast.error, contrast.degrees)
     ahead, behind = (a, b) if contrast.margin >= 0 else (b, a)
     parts = [row for row in contrast.parts.to_pylist() if row["kind"] != "residual"]
     top = sorted(parts, key=lambda row: -abs(row["mean"]))[:_PARTS_TOLD]
@@ -219,7 +229,7 @@ def _told(contrast: Contrast) -> list[str]:
         f"{wording.percent(second)}{others}.",
         f"On average {ahead} stood ahead of {behind} by "
         f"{wording.signed(abs(contrast.margin), scale).lstrip('+±')}"
-        f"{wording.give_or_take(contrast.error, scale)}"
+        f"{wording.give_or_take(contrast.error, scale, contrast.degrees)}"
         f"{', so no clear lead' if is_unclear else ''}.",
     ]
     shown = [f"{row['label']} {wording.signed(row['mean'], scale)}" for row in top if row["mean"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -15,77 +14,11 @@ from pellucid.explain.filters import check_apart, check_dimensions
 from pellucid.explain.groups.clusters import correlated_features
 from pellucid.explain.groups.parts import kinds_of, parts_table
 from pellucid.explain.groups.sides import side_sums
-from pellucid.explain.means import DaySums, day_sums, difference_errors
+from pellucid.explain.groups.story import GroupStory
+from pellucid.explain.means import DaySums, day_sums, difference_spread
 from pellucid.explain.records import Records
 from pellucid.spec.system import System
 from pellucid.windows import Window
-
-_PARTS_TOLD = 3
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStory:
-    """Mean scores of groups of decisions, in parts.
-
-    Attributes
-    ----------
-    candidate : str or None
-        Whose scores; None for whichever was picked.
-    window : Window
-    baseline : Window or None
-        What the window is compared with.
-    where, versus : str
-        The group, and the group that it is compared with.
-    by : tuple of str
-    scale : str
-        Unit of scores and attributions.
-    groups : pyarrow.Table
-        The dimensions of `by`; ``side`` (group, versus), ``n`` stored and explained, ``decisions``
-        that they stand for, ``days``, ``score`` and its standard ``error``.
-    parts : pyarrow.Table
-        The dimensions; ``part``, ``kind`` (base, feature, residual), ``label``, ``mean``,
-        ``error``, ``mean_absolute``. Means add up to ``score``. Where two groups are compared also
-        ``versus_mean``, ``versus_mean_absolute``, ``difference`` and ``difference_error``.
-    clusters : pyarrow.Table
-        The same columns, but for ``kind``, of features that tell much the same in the reference
-        population, added up with sign: ``part`` is their names with spaces between. Credit among
-        the features of a cluster is arbitrary; that of the cluster is not.
-    """
-
-    candidate: str | None
-    window: Window
-    baseline: Window | None
-    where: str
-    versus: str
-    by: tuple[str, ...]
-    scale: str
-    groups: pa.Table
-    parts: pa.Table
-    clusters: pa.Table
-
-    @property
-    def is_compared(self) -> bool:
-        """Whether there is another side."""
-        return bool(self.versus) or self.baseline is not None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting it."""
-        found = []
-        for row in self.groups.to_pylist():
-            if row["n"] < wording.MINIMUM:
-                named = [f"{name} {row[name]}" for name in self.by]
-                named += ["the group compared with"] if row["side"] == "versus" else []
-                found.append(
-                    f"Only {wording.decisions(row['n'])} behind "
-                    f"{', '.join(named) or 'the group'}: fewer than {wording.MINIMUM}."
-                )
-        return tuple(found)
-
-    @property
-    def told(self) -> str:
-        """The answer as one paragraph, about the group as a whole."""
-        return " ".join([*_told(self), *self.notes[:3]])
 
 
 def explain_group(
@@ -103,6 +36,7 @@ def explain_group(
 
     A comparison is a difference of means of stored attributions: exact, from the records alone. In
     a period against another, a change of an attribution can stem from values or from a new model.
+    `direct.direct_contrast` explains the one side against the other instead.
 
     Parameters
     ----------
@@ -188,6 +122,7 @@ def _tables(
                 "side": [("group", "versus")[side]], "n": [int(own.n.sum())],
                 "decisions": [float(own.weight.sum())], "days": [len(own.day)],
                 "score": [float(own.means[0])], "error": [float(own.errors[0])],
+                "degrees": [own.degrees],
             }))  # fmt: skip
         parts.append(_parts(key, by, every, sides, sums, is_compared=is_compared,
                             is_same_window=is_same_window))  # fmt: skip
@@ -213,19 +148,27 @@ def _parts(
 
     means = {side: own.means[1:] for side, own in sums.items()}
     errors = sums[0].errors[1:] if 0 in sums else unknown
-    columns = {"mean": means.get(0, unknown), "error": errors, "mean_absolute": absolute(0)}
+    degrees = np.full(len(kinds), sums[0].degrees) if 0 in sums else unknown
+    columns = {
+        "mean": means.get(0, unknown),
+        "error": errors,
+        "degrees": degrees,
+        "mean_absolute": absolute(0),
+    }
     if is_compared:
         is_both = len(sums) == 2
+        spread = (
+            difference_spread(sums[0], sums[1], is_same_window=is_same_window) if is_both else None
+        )
         columns |= {
             "versus_mean": means.get(1, unknown), "versus_mean_absolute": absolute(1),
             "difference": means[0] - means[1] if is_both else unknown,
-            "difference_error": difference_errors(
-                sums[0], sums[1], is_same_window=is_same_window
-            )[1:] if is_both else unknown,
+            "difference_error": spread.errors[1:] if spread else unknown,
+            "difference_degrees": spread.degrees[1:] if spread else unknown,
         }  # fmt: skip
     shown = columns["difference" if is_compared else "mean"]
     places = {part: place for place, (_, part, _) in enumerate(kinds)}
-    ordered = parts_table(kinds, np.nan_to_num(shown), errors)
+    ordered = parts_table(kinds, np.nan_to_num(shown), errors, degrees)
     order = [places[part] for part in ordered.column("part").to_pylist()]
     table = {name: pa.array([value] * len(kinds), pa.string())
              for name, value in zip(by, key, strict=True)}  # fmt: skip
@@ -242,44 +185,3 @@ def _nothing(records: Records, candidate: str | None, window: Window, where: str
         f"no attributions of {whose} are stored{among} from {wording.span(window)}; explain these "
         "decisions first with obs.attribute(over=...), or `pellucid attribute`, or widen the group"
     )
-
-
-def _told(story: GroupStory) -> list[str]:
-    scale = story.scale
-    whose = story.candidate or "what was picked"
-    groups = story.groups.to_pylist()
-    total = sum(row["decisions"] for row in groups if row["side"] == "group")
-    among = f" where {story.where}" if story.where else ""
-    begin = (
-        f"{wording.decisions(total).capitalize()}{among}, from {wording.span(story.window)}"
-    )  # fmt: skip
-    if story.by:
-        count = len({tuple(row[name] for name in story.by) for row in groups})
-        return [f"{begin}, in {count} group{'' if count == 1 else 's'} by "
-                f"{wording.listed(story.by)}: the mean score of {whose}, in parts."]  # fmt: skip
-    own = groups[0]
-    unit = "" if scale == "probability" else f" {scale.replace('_', '-')}"
-    column = "difference" if story.is_compared else "mean"
-    lines = [
-        f"{begin}: the score of {whose} was {wording.signed(own['score'], scale)}{unit} on "
-        f"average{wording.give_or_take(own['error'], scale)}{wording.estimated(own)}."
-    ]
-    parts = [row for row in story.parts.to_pylist() if row["kind"] != "residual"]
-    if story.is_compared:
-        other = groups[1]
-        named = f"where {story.versus}" if story.versus else (
-            f"from {wording.span(story.baseline)}" if story.baseline else ""
-        )  # fmt: skip
-        lines.append(
-            f"Against {wording.decisions(other['decisions'])} {named}, it is "
-            f"{wording.signed(own['score'] - other['score'], scale)}."
-        )
-    else:
-        parts = [row for row in parts if row["kind"] == "feature"]
-    top = sorted(parts, key=lambda row: -abs(row[column]))[:_PARTS_TOLD]
-    shown = [f"{row['label']} {wording.signed(row[column], scale)}" for row in top if row[column]]
-    if shown:
-        lines.append(f"What made most of it: {wording.listed(shown)}.")
-    left = next(row[column] for row in story.parts.to_pylist() if row["kind"] == "residual")
-    lines.append(f"Left unexplained: {wording.signed(left, scale)}.")
-    return lines

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.engine.sql import quoted, text
+from pellucid.explain.deciding import DECIDING_SQL, explained_by_sql
 from pellucid.explain.records import DAY_SQL, within
+from pellucid.explain.stages import Stages
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
 # Below it a difference of raw scores is rounding, and a ratio to it is noise.
 _TINY = 1e-9
-_MODEL, _OUTSIDE = "Model", "Outside the policy"
+_MODEL = "Model"
 _CONTROL, _UNLOGGED = "Control arm", "No picks logged"
 
 
 def pairs_sql(
-    system: System, pair: tuple[str, str], window: Window, chosen: str, features: Sequence[str]
+    system: System,
+    pair: tuple[str, str],
+    window: Window,
+    chosen: str,
+    features: Sequence[str],
+    stages: Stages,
 ) -> str:
     """Return a query that begins with ``terms``: a row for each decision of both candidates.
 
@@ -28,6 +35,8 @@ def pairs_sql(
     chosen : str
         Condition on decisions, as SQL.
     features : sequence of str
+    stages : Stages
+        What could move the pick.
 
     Returns
     -------
@@ -62,7 +71,7 @@ def pairs_sql(
     margin = " + ".join(["score", *(f"l{place}" for place in range(len(layers)))])
     kept = "".join(f", l{place}" for place in range(len(layers)))
     return (
-        f"WITH d AS ({_decisions_sql(system, pair, window, chosen)}), "
+        f"WITH d AS ({_decisions_sql(stages, pair, window, chosen)}), "
         f"c AS (SELECT decision_id, candidate_id, raw_score, probability"
         f"{''.join(f', {name}' for name in layers)} FROM candidates "
         f"WHERE {within(window)} AND is_eligible AND {both}), "
@@ -76,7 +85,7 @@ def pairs_sql(
             f"AND {side}.candidate_id = {text(name)} "
             f"JOIN a AS a{side} ON a{side}.decision_id = d.decision_id "
             f"AND a{side}.candidate_id = {text(name)} "
-            f"AND a{side}.model_id = coalesce(d.model_id, a{side}.model_id) "
+            f"AND a{side}.model_id = d.model_id "
             for side, name in zip("xy", pair, strict=True)
         )
         + f"WHERE x.{score} IS NOT NULL AND y.{score} IS NOT NULL), "
@@ -90,22 +99,22 @@ def pairs_sql(
     )
 
 
-def _decisions_sql(system: System, pair: tuple[str, str], window: Window, chosen: str) -> str:
+def _decisions_sql(stages: Stages, pair: tuple[str, str], window: Window, chosen: str) -> str:
     """Return decisions with who won, and what moved the pick to the one that was picked."""
-    stages = system.stages if system.layers else ()
-    labels = ["", *(layer.label or layer.name for layer in system.layers)]
+    steps = stages.policy if len(stages.policy) > 1 or stages.last.layers else ()
     picks, moves = [], ""
-    if stages:
-        picks = [f"{quoted('pick_model')} AS stage_0"]
-        # A layer whose pick was not logged is taken to have moved nothing.
-        picks += [f"coalesce({quoted(f'pick_{name}')}, stage_{place}) AS stage_{place + 1}"
-                  for place, name in enumerate(stages[1:])]  # fmt: skip
-        moves = f"WHEN stage_{len(stages) - 1} IS DISTINCT FROM chosen THEN {text(_OUTSIDE)} "
+    if steps:
+        picks = [f"{quoted(steps[0].pick)} AS stage_0"]
+        # Where the pick of a layer is missing, it is taken to have moved nothing.
+        picks += [f"coalesce({quoted(step.pick)}, stage_{place}) AS stage_{place + 1}"
+                  for place, step in enumerate(steps[1:])]  # fmt: skip
+        last = text(stages.last.label)
+        moves = f"WHEN stage_{len(steps) - 1} IS DISTINCT FROM chosen THEN {last} "
         moves += "".join(
-            f"WHEN stage_{place - 1} IS DISTINCT FROM chosen THEN {text(labels[place])} "
-            for place in range(len(stages) - 1, 0, -1)
+            f"WHEN stage_{place - 1} IS DISTINCT FROM chosen THEN {text(steps[place].label)} "
+            for place in range(len(steps) - 1, 0, -1)
         )
-    unlogged = "stage_0 IS NULL" if stages else "TRUE"
+    unlogged = "stage_0 IS NULL" if steps else "TRUE"
     mover = (
         f"CASE WHEN arm = 'control' THEN {text(_CONTROL)} "
         f"WHEN {unlogged} THEN {text(_UNLOGGED)} {moves}ELSE {text(_MODEL)} END"
@@ -115,7 +124,8 @@ def _decisions_sql(system: System, pair: tuple[str, str], window: Window, chosen
         "ELSE 'other' END"
     )
     return (
-        f"SELECT decision_id, model_id, {DAY_SQL} AS day"
+        f"SELECT decision_id, {DECIDING_SQL} AS model_id, {DAY_SQL} AS day"
         f"{''.join(f', {pick}' for pick in picks)}, {winner} AS winner, {mover} AS mover "
-        f"FROM decisions WHERE {within(window)} AND {chosen}"
+        f"FROM decisions LEFT JOIN ({explained_by_sql(window)}) AS own USING (decision_id) "
+        f"WHERE {within(window)} AND {chosen}"
     )

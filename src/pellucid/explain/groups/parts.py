@@ -25,7 +25,10 @@ def kinds_of(
 
 
 def parts_table(
-    kinds: Sequence[tuple[str, str, str]], means: np.ndarray, errors: np.ndarray
+    kinds: Sequence[tuple[str, str, str]],
+    means: np.ndarray,
+    errors: np.ndarray,
+    degrees: np.ndarray,
 ) -> pa.Table:
     """Return parts as rows: base, features by size, layers in their order, residual."""
     features = [place for place, (kind, _, _) in enumerate(kinds) if kind == "feature"]
@@ -36,5 +39,5 @@ def parts_table(
         "part": pa.array([kinds[place][1] for place in order], pa.string()),
         "kind": pa.array([kinds[place][0] for place in order], pa.string()),
         "label": pa.array([kinds[place][2] for place in order], pa.string()),
-        "mean": means[order], "error": errors[order],
+        "mean": means[order], "error": errors[order], "degrees": degrees[order],
     })  # fmt: skip

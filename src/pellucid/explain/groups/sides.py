@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pellucid.engine.sql import quoted, text
+from pellucid.explain.deciding import DECIDING_SQL, explained_by_sql
 from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import day_sums_sql
 from pellucid.explain.records import DAY_SQL, Records, within
@@ -49,11 +50,12 @@ def side_sums(
         sides.append(f"({within(baseline)} AND {decision_filter(system, where)})")
     both = window if baseline is None else spanning((window, baseline))
     sided = " UNION ALL ".join(
-        f"SELECT {side} AS side, decision_id, model_id, chosen, "
+        f"SELECT {side} AS side, decision_id, {DECIDING_SQL} AS model_id, chosen, "
         f"{DAY_SQL} AS day"
         + "".join(f", CAST({quoted(physical_column(system, 'decision', name))} AS VARCHAR) AS k{i}"
                   for i, name in enumerate(by))
-        + f" FROM decisions WHERE {condition}" for side, condition in enumerate(sides)
+        + f" FROM decisions LEFT JOIN own USING (decision_id) WHERE {condition}"
+        for side, condition in enumerate(sides)
     )  # fmt: skip
     parts = {name: f"coalesce(CAST({quoted(f'a_{name}')} AS DOUBLE), 0)" for name in features}
     explained = " + ".join(["base_value", *parts.values()])
@@ -77,11 +79,12 @@ def side_sums(
     sums = day_sums_sql(values, "w")
     sums += [f"sum(w * abs({value})) AS absolute_{i}" for i, value in enumerate(values)]
     sql = (
-        f"WITH d AS ({sided}), a AS (SELECT decision_id, candidate_id, model_id, output_scale, "
+        f"WITH own AS ({explained_by_sql(both)}), d AS ({sided}), "
+        "a AS (SELECT decision_id, candidate_id, model_id, output_scale, "
         f"coalesce({SAMPLE_WEIGHT}, 1) AS w, {added} FROM attributions WHERE {within(both)}) "
         "SELECT side, day, min(output_scale) AS low_scale, max(output_scale) AS high_scale"
         f"{keys}, {', '.join(sums)} FROM d JOIN a ON a.decision_id = d.decision_id "
-        f"AND a.candidate_id = {whose} AND a.model_id = coalesce(d.model_id, a.model_id)"
+        f"AND a.candidate_id = {whose} AND a.model_id = d.model_id"
         f"{eligible} GROUP BY side, day{keys} ORDER BY side, day{keys}"
     )
     tables = ("decisions", "candidates", "attributions")

@@ -48,10 +48,12 @@ class VersionChange:
     difference, error : float
         Mean score of the later model less that of the earlier, over the picks of the window, and
         its standard error.
+    degrees : float
+        Degrees of freedom of that and of the errors of parts.
     parts : pyarrow.Table
         ``part``, ``kind`` (base, feature), ``label``, ``before``, ``after``, ``difference``,
-        ``error``: mean attributions by both models against one reference population, that of the
-        earlier one. Differences add up to `difference`.
+        ``error``, ``degrees``: mean attributions by both models against one reference population,
+        that of the earlier one. Differences add up to `difference`.
     picks : pyarrow.Table
         ``candidate``, ``before``, ``after``, ``change``: the share that each would have by the
         scores of each model alone, without layers.
@@ -72,6 +74,7 @@ class VersionChange:
     scale: str
     difference: float
     error: float
+    degrees: float
     parts: pa.Table
     picks: pa.Table
     moved: float
@@ -83,8 +86,8 @@ class VersionChange:
         lines = [
             f"On {wording.decisions(self.n)} from {wording.span(self.window)}, {self.after} scores "
             f"what was picked {wording.signed(self.difference, self.scale)} against {self.before}"
-            f"{wording.give_or_take(self.error, self.scale)}, and alone would prefer another "
-            f"candidate in {wording.percent(self.moved)}."
+            f"{wording.give_or_take(self.error, self.scale, self.degrees)}, and alone would prefer "
+            f"another candidate in {wording.percent(self.moved)}."
         ]
         rows = sorted(self.parts.to_pylist(), key=lambda row: -abs(row["difference"]))[:_TOLD]
         shown = [f"{row['label']} {wording.signed(row['difference'], self.scale)}"
@@ -146,7 +149,7 @@ def compare_models(
     if not pc.any(rows.column("is_picked")).as_py():
         among = f" where {where}" if where else ""
         raise ExplainError(f"no decision{among} from {wording.span(window)} has a scored pick")
-    difference, error, parts = _by_feature(system, models, rows)
+    difference, error, degrees, parts = _by_feature(system, models, rows)
     moved, picks = _picks(models, rows)
     split: dict[str, float] = {}
     if baseline is not None:
@@ -157,7 +160,7 @@ def compare_models(
     return VersionChange(
         before, after, window, baseline, where,
         len(pc.unique(rows.column("decision_id"))), models[0].output_scale, difference, error,
-        parts, picks, moved,
+        degrees, parts, picks, moved,
         pa.table({"part": pa.array(list(split), pa.string()),
                   "change": pa.array(list(split.values()), pa.float64())}),
     )  # fmt: skip
@@ -191,7 +194,7 @@ def _candidates(
 
 def _by_feature(
     system: System, models: Sequence[LoadedModel], rows: pa.Table
-) -> tuple[float, float, pa.Table]:
+) -> tuple[float, float, float, pa.Table]:
     picked = rows.filter(rows.column("is_picked"))
     reference = models[0].reference or models[1].reference
     features = list(dict.fromkeys(name for model in models for name in model.features))
@@ -218,8 +221,9 @@ def _by_feature(
                            for place in order], pa.string()),
         "before": sums[0].means[order], "after": sums[1].means[order],
         "difference": gaps.means[order], "error": gaps.errors[order],
+        "degrees": np.full(len(order), gaps.degrees),
     })  # fmt: skip
-    return float(total.means[0]), float(total.errors[0]), parts
+    return float(total.means[0]), float(total.errors[0]), total.degrees, parts
 
 
 def _picks(models: Sequence[LoadedModel], rows: pa.Table) -> tuple[float, pa.Table]:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 
 from pellucid.engine.sql import quoted, text
 from pellucid.explain.job.rates import congressional_rates
 from pellucid.explain.records import Records, within
 from pellucid.explain.spans import day_spans
+from pellucid.schema.arrow import fixed_schema
+from pellucid.schema.tables import ATTRIBUTIONS
 from pellucid.store.artifacts import load_plans, save_plans
 from pellucid.store.lake import Lake
+from pellucid.store.writer import BatchKey, Writer
 from pellucid.windows import Window
 
 _MOST_CELLS = 1000
 _MOST_DIMENSIONS = 4
+# To store plans takes milliseconds once they are claimed: after 20 s of nothing nobody will.
+_LOOK_SECONDS = 0.1
+_MOST_LOOKS = 200
+_MOST_CLAIMS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,35 @@ class Plan:
         return all(rate >= 1 for rate in self.rates)
 
 
+def planned(
+    records: Records, writer: Writer, model_id: str, window: Window, dimensions: Sequence[str], *,
+    most_decisions: int, most_rows: int,
+) -> list[Plan]:  # fmt: skip
+    """Return the plans of a model, with what a window lacked planned and stored.
+
+    Two runs that plan at a time would sample the same decisions at two rates. So a run claims the
+    right to add to the plans it has read, by a commit that only one can make, and stores at once.
+    Whoever comes second reads again; if nothing is stored by then, the first one died in between.
+    """
+    attempt = 0
+    while True:
+        plans = stored_plans(records.lake, model_id)
+        added = [
+            plan for span in unplanned(plans, window)
+            if (plan := make_plan(records, model_id, span, dimensions,
+                                  most_decisions=most_decisions, most_rows=most_rows))
+        ]  # fmt: skip
+        if not added:
+            return plans
+        attempt += 1
+        key = BatchKey(_claim(model_id), len(plans) * _MOST_CLAIMS + attempt)
+        claim = writer.append(ATTRIBUTIONS, fixed_schema(ATTRIBUTIONS).empty_table(), key=key)
+        if not claim.was_committed:
+            store_plans(records.lake, model_id, plans + added)
+            return plans + added
+        attempt = 0 if _has_grown(records.lake, model_id, plans) else attempt
+
+
 def make_plan(
     records: Records, model_id: str, span: Window, dimensions: Sequence[str], *,
     most_decisions: int, most_rows: int,
@@ -70,22 +109,11 @@ def make_plan(
     most_rows : int
         Candidates in a chunk, about.
     """
-    of_model = f"{within(span)} AND model_id = {text(model_id)}"
-    used = ["chosen", *dimensions][:_MOST_DIMENSIONS]
-    while True:
-        columns = "".join(f"CAST({quoted(name)} AS VARCHAR), " for name in used)
-        rows = records.query(
-            f"SELECT {columns}count(*) AS n FROM decisions WHERE {of_model} GROUP BY ALL "
-            "ORDER BY ALL", ("decisions",), span,
-            names={"dimensions": dict.fromkeys(dimensions, "")},
-        )  # fmt: skip
-        if rows.num_rows <= _MOST_CELLS:
-            break
-        used.pop()
+    used, rows = _kinds(records, model_id, span, dimensions)
     if not rows.num_rows:
         return None
     counts = rows.column("n").to_numpy().astype(np.float64)
-    values = [column.to_pylist() for column in rows.columns[:-1]]
+    values = [rows.column(f"k{place}").to_pylist() for place in range(len(used))]
     keys = [_places(column) for column in values]
     rates = congressional_rates(counts, keys, most_decisions)
     chunk = round(most_rows * counts.sum() / (counts @ rates))
@@ -93,6 +121,31 @@ def make_plan(
     starts[:1] = [span.start]
     cells = tuple(zip(*values, strict=True)) if used else ((),)
     return Plan(span.start, span.end, tuple(starts), tuple(used), cells, tuple(rates.tolist()))
+
+
+def _kinds(
+    records: Records, model_id: str, span: Window, dimensions: Sequence[str]
+) -> tuple[list[str], pa.Table]:
+    """Return the dimensions to sample by and their combinations with counts, read in one scan.
+
+    As many dimensions as make no more than `_MOST_CELLS` combinations, from the first on.
+    """
+    used = ["chosen", *dimensions][:_MOST_DIMENSIONS]
+    columns = ", ".join(
+        f"CAST({quoted(name)} AS VARCHAR) AS k{place}" for place, name in enumerate(used)
+    )
+    names = [f"k{place}" for place in range(len(used))]
+    rows = records.query(
+        f"SELECT {columns}, count(*) AS n FROM decisions "
+        f"WHERE {within(span)} AND model_id = {text(model_id)} GROUP BY ALL",
+        ("decisions",), span, names={"dimensions": dict.fromkeys(dimensions, "")},
+    )  # fmt: skip
+    while rows.num_rows > _MOST_CELLS:
+        names.pop()
+        rows = rows.group_by(names).aggregate([("n", "sum")]).rename_columns([*names, "n"])
+    # In an order of its own, so that the same records make the same plan.
+    ordered = [(name, "ascending") for name in names]
+    return used[: len(names)], rows.sort_by(ordered) if ordered else rows
 
 
 def stored_plans(lake: Lake, model_id: str) -> list[Plan]:
@@ -119,6 +172,18 @@ def unplanned(plans: Sequence[Plan], window: Window) -> list[Window]:
     if start < window.end:
         found.append(Window(start, window.end))
     return found
+
+
+def _claim(model_id: str) -> str:
+    return f"plans-{hashlib.sha256(model_id.encode()).hexdigest()[:32]}"
+
+
+def _has_grown(lake: Lake, model_id: str, plans: Sequence[Plan]) -> bool:
+    for _ in range(_MOST_LOOKS):
+        if stored_plans(lake, model_id) != plans:
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return False
 
 
 def _places(values: Sequence[str | None]) -> np.ndarray:

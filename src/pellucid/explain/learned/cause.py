@@ -13,8 +13,9 @@ from pellucid.explain.learned.daily import WEEKDAYS, Loss, weekday_of
 from pellucid.explain.learned.roles import FeatureRoles
 from pellucid.explain.means import clustered, sums_by_day
 from pellucid.explain.records import Records
-from pellucid.explain.traffic.replay import MOST_TERMS, aumann_moves, fidelity, picks, replay_moves
+from pellucid.explain.traffic.replay import moves_of
 from pellucid.explain.traffic.terms import LoggedTerms, explained_terms
+from pellucid.explain.traffic.utilities import fidelity, picks
 from pellucid.spec.system import System
 
 Floats = NDArray[np.float64]
@@ -41,8 +42,8 @@ class Cause:
     loss : float
         Share on the weekday less that on other days, in these.
     terms : pyarrow.Table
-        ``term``, ``change``, ``error``: parts that add up to `loss`, by replaying the pick without
-        terms; the first is an even pick among those that were eligible.
+        ``term``, ``change``, ``error``, ``degrees``: parts that add up to `loss`, by replaying the
+        pick without terms; the first is an even pick among those that were eligible.
     calendar_part : float
         What the calendar features carry, as a part of the loss.
     share, share_elsewhere : float
@@ -111,13 +112,12 @@ def find_cause(
 
 def _cause(logged: LoggedTerms, place: int, is_whole: Bools, on_day: Bools) -> Cause:
     utilities = logged.utilities
-    split = replay_moves if len(utilities.terms) <= MOST_TERMS else aumann_moves
-    moves = split(utilities, utilities.candidates[place])
+    moves = moves_of(utilities, utilities.candidates[place])
     sides = (is_whole & on_day, is_whole & ~on_day)
     columns = np.column_stack([moves.after, moves.before, moves.values])
     on, off = (sums_by_day(columns[side], logged.weight[side], logged.day[side]) for side in sides)
     here, there = on.means, off.means
-    change, errors = here - there, clustered([on.influence, off.influence])
+    change, spread = here - there, clustered([on.influence, off.influence])
     names = [RIVALS, *utilities.terms]
     calendar = change[1 + names.index(CALENDAR)]
     cells = _cells(logged, logged.flags[0])
@@ -126,7 +126,8 @@ def _cause(logged: LoggedTerms, place: int, is_whole: Bools, on_day: Bools) -> C
     return Cause(
         decisions=int(is_whole.sum()),
         loss=float(change[0]),
-        terms=pa.table({"term": names, "change": change[1:], "error": errors[1:]}),
+        terms=pa.table({"term": names, "change": change[1:], "error": spread.errors[1:],
+                        "degrees": spread.degrees[1:]}),
         calendar_part=float(calendar / change[0]) if change[0] else 0.0,
         share=float(here[0]),
         share_elsewhere=float(there[0]),

@@ -78,7 +78,7 @@ def _cause(found: LearnedArtefact) -> str:
     carried = next(row for row in found.cause.terms.to_pylist() if row["term"] == CALENDAR)
     return (
         f"The model does it, by {named}: that carries {wording.signed(carried['change'], _SHARE)}"
-        f"{wording.give_or_take(carried['error'], _SHARE)} of "
+        f"{wording.give_or_take(carried['error'], _SHARE, carried['degrees'])} of "
         f"{wording.signed(found.cause.loss, _SHARE)}; without it the share would be "
         f"{wording.percent(found.cause.share_without)}."
     )

@@ -117,7 +117,7 @@ def _rule_list(
     sums = sums_by_day(is_right[:, None], late.weight, late.day)
     return RuleList(
         window, where, cells.dimensions, float(early.weight.sum()), float(late.weight.sum()),
-        float(sums.means[0]), float(sums.errors[0]),
+        float(sums.means[0]), float(sums.errors[0]), sums.degrees,
         rules_table(rules, early, _labels(system)),
         by_candidate(late, picks), by_group(late, is_right),
     ), rules  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted
@@ -90,7 +91,7 @@ def load_cells(
     found = []
     for rows, own_sets, own_picks in zip(tables, sets, picks, strict=True):
         codes = np.array([
-            [known.index(value) for value in rows.column(name).to_pylist()]
+            pc.index_in(rows.column(name), value_set=pa.array(known, pa.string())).to_numpy()
             for known, name in zip(values, columns, strict=True)
         ], dtype=np.int64).reshape(len(columns), rows.num_rows).T  # fmt: skip
         eligible = np.zeros((rows.num_rows, len(candidates)), dtype=bool)

@@ -28,6 +28,8 @@ class RuleList:
         Decisions of later days, held out, that they were tested on.
     fidelity, error : float
         Part of those in which the rules pick what the policy picked, and its standard error.
+    degrees : float
+        Degrees of freedom of that.
     rules : pyarrow.Table
         ``rule`` (a SQL condition; empty for all), ``label`` (the same in words), ``pick``,
         ``runner_up`` (picked where the first is not eligible, or next often), ``decisions``,
@@ -47,6 +49,7 @@ class RuleList:
     tested: float
     fidelity: float
     error: float
+    degrees: float
     rules: pa.Table
     candidates: pa.Table
     groups: pa.Table
@@ -59,7 +62,7 @@ class RuleList:
             f"{count} rule{'' if count == 1 else 's'} by {wording.listed(self.by)} pick what the "
             f"policy picked in {wording.percent(self.fidelity)} of "
             f"{wording.decisions(self.tested)} of later days"
-            f"{wording.give_or_take(self.error, 'probability')}."
+            f"{wording.give_or_take(self.error, 'probability', self.degrees)}."
         ]
         lines += [
             f"Where {row['label']}: {row['pick']} ({wording.percent(row['share'])} of traffic, "

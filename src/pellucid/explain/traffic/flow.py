@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pellucid.engine.base import Engine, holds_weights
 from pellucid.engine.plan import Scan, make_scan
 from pellucid.errors import ExplainError
+from pellucid.explain.stages import joined_stages
 from pellucid.schema.files import TableFiles
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.measure import Measure
@@ -44,6 +45,8 @@ class Flow:
         Decisions left out because a pick was not logged, for example those of the control arm.
     n : int
         Decisions stored behind the flow.
+    notes : tuple of str
+        What to know of layers whose picks were not logged.
     """
 
     stages: tuple[str, ...]
@@ -53,6 +56,7 @@ class Flow:
     decisions: float
     outside: float
     n: int
+    notes: tuple[str, ...]
 
 
 def policy_flow(
@@ -90,22 +94,33 @@ def policy_flow(
     for place, name in enumerate((_MASS, "decided", "positive")[: len(conditions)]):
         counted = pc.fill_null(cells.column(f"m{first + place}"), 0)
         cells = cells.append_column(name, counted)
+    stages = joined_stages(system, _unlogged(cells, picks))
+    columns = [stage.pick for stage in stages.policy]
     is_inside = pc.is_valid(cells.column("chosen"))
-    for pick in picks:
+    for pick in columns:
         is_inside = pc.and_(is_inside, pc.is_valid(cells.column(pick)))
     inside = cells.filter(is_inside)
     total = pc.sum(inside.column(_MASS)).as_py() or 0
     outside = pc.sum(cells.filter(pc.invert(is_inside)).column(_MASS)).as_py() or 0
     if not total:
         raise ExplainError(f"in {window.start:%Y-%m-%d}..{window.end:%Y-%m-%d} no {_PICKED}")
-    labels = ["Model", *(layer.label or layer.name for layer in system.layers)]
-    columns = list(picks)
+    labels = [stage.label for stage in stages.policy]
     # What was chosen can differ from the last layer's pick only if something outside acted.
-    if pc.any(pc.not_equal(inside.column(picks[-1]), inside.column("chosen"))).as_py():
-        labels, columns = [*labels, "Final"], [*columns, "chosen"]
+    if pc.any(pc.not_equal(inside.column(columns[-1]), inside.column("chosen"))).as_py():
+        labels.append(stages.last.label if stages.last.layers else "Final")
+        columns.append("chosen")
     return Flow(tuple(labels), _nodes(inside, labels, columns, total),
                 _links(inside, labels, columns, total), _results(inside), total, outside,
-                pc.sum(inside.column("m0")).as_py())  # fmt: skip
+                pc.sum(inside.column("m0")).as_py(), stages.notes)  # fmt: skip
+
+
+def _unlogged(cells: pa.Table, picks: Sequence[str]) -> set[str]:
+    """Return the layers of which no pick was logged where that of the model was."""
+    model = cells.filter(pc.is_valid(cells.column(picks[0])))
+    return {
+        pick.removeprefix("pick_") for pick in picks[1:]
+        if model.num_rows and model.column(pick).null_count == model.num_rows
+    }  # fmt: skip
 
 
 def _outcome(system: System) -> str:

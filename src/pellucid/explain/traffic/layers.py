@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +16,11 @@ from pellucid.explain.filters import decision_filter
 from pellucid.explain.means import joined, sums_by_day
 from pellucid.explain.records import Records
 from pellucid.explain.spans import day_spans
-from pellucid.explain.traffic.replay import NOBODY
+from pellucid.explain.stages import Stage, find_stages
 from pellucid.explain.traffic.terms import MOST_ROWS, LoggedTerms, only, scored_terms
+from pellucid.explain.traffic.utilities import NOBODY
 from pellucid.spec.system import System
+from pellucid.stats.student import half_width
 from pellucid.windows import Window
 
 Floats = NDArray[np.float64]
@@ -37,10 +41,14 @@ class LayerEffects:
         What they stand for.
     days : int
     effects : pyarrow.Table
-        ``layer``, ``label``; ``moved``: the part of the decisions whose pick it changed;
+        ``layer`` (several with `` and `` between, where picks of the first were not logged),
+        ``label``; ``moved``: the part of the decisions whose pick it changed;
         ``outcome``: what that changed in the mean probability of what is picked, which is the
         model's own; ``outcomes``: the same as a number of decisions, won where positive; ``own``:
-        what it changed in the layer's own mean term, such as fees saved. Each with an ``_error``.
+        what it changed in the layer's own mean term, such as fees saved. Each with an ``_error``,
+        and ``degrees``, the degrees of freedom of them all.
+    unlogged : tuple of str
+        What to know of layers whose picks are missing.
     """
 
     window: Window
@@ -49,13 +57,15 @@ class LayerEffects:
     decisions: float
     days: int
     effects: pa.Table
+    unlogged: tuple[str, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before trusting it."""
         if self.n < wording.MINIMUM:
-            return (f"Only {wording.decisions(self.n)} behind it: fewer than {wording.MINIMUM}.",)
-        return ()
+            few = f"Only {wording.decisions(self.n)} behind it: fewer than {wording.MINIMUM}."
+            return (few, *self.unlogged)
+        return self.unlogged
 
     @property
     def told(self) -> str:
@@ -78,13 +88,17 @@ def layer_effects(
     if not system.layers:
         raise ExplainError(f"system '{system.name}' declares no policy layers; nothing moves picks")
     chosen = decision_filter(system, where)
+    stages = find_stages(system, records, (window,))
+    steps = [*stages.policy[1:], *([stages.last] if stages.last.layers else [])]
+    logged = [*(list(system.stages).index(stage.pick.removeprefix("pick_"))
+                for stage in stages.policy), *([-1] if stages.last.layers else [])]  # fmt: skip
     sums = []
     for span in day_spans(records, "candidates", window, most_rows=MOST_ROWS):
         terms = scored_terms(system, records, span, [chosen])
-        whole = terms.flags[0] & (terms.picks != NOBODY).all(axis=0)
+        whole = terms.flags[0] & (terms.picks[logged] != NOBODY).all(axis=0)
         if whole.any():
             own = only(terms, whole)
-            sums.append(sums_by_day(_columns(system, own), own.weight, own.day))
+            sums.append(sums_by_day(_columns(steps, logged, own), own.weight, own.day))
     if not sums:
         among = f" where {where}" if where else ""
         raise ExplainError(
@@ -94,23 +108,27 @@ def layer_effects(
     days = joined(sums)
     total = float(days.weight.sum())
     columns: dict[str, object] = {
-        "layer": [layer.name for layer in system.layers],
-        "label": [layer.label or layer.name for layer in system.layers],
+        "layer": [wording.listed(step.layers) for step in steps],
+        "label": [step.label for step in steps],
     }
     for place, name in enumerate(_MEASURES):
         columns[name] = days.means[place :: len(_MEASURES)]
         columns[f"{name}_error"] = days.errors[place :: len(_MEASURES)]
+    columns["degrees"] = np.full(len(steps), days.degrees)
     columns["outcomes"] = days.means[1 :: len(_MEASURES)] * total
     columns["outcomes_error"] = days.errors[1 :: len(_MEASURES)] * total
-    return LayerEffects(window, where, int(days.n.sum()), total, len(days.day), pa.table(columns))
+    return LayerEffects(window, where, int(days.n.sum()), total, len(days.day), pa.table(columns),
+                        stages.notes)  # fmt: skip
 
 
-def _columns(system: System, terms: LoggedTerms) -> Floats:
+def _columns(steps: Sequence[Stage], logged: Sequence[int], terms: LoggedTerms) -> Floats:
+    """Return the measures of each step, from the rows of picks before and after it."""
     every = np.arange(len(terms.weight))
     columns = []
-    for place, layer in enumerate(system.layers, start=1):
-        before, after = terms.picks[place - 1], terms.picks[place]
-        added = terms.utilities.added[terms.utilities.terms.index(layer.name)]
+    for step, (start, end) in zip(steps, pairwise(logged), strict=True):
+        before, after = terms.picks[start], terms.picks[end]
+        own = [terms.utilities.terms.index(name) for name in step.layers]
+        added = terms.utilities.added[own].sum(axis=0)
         gain = terms.probability[every, after] - terms.probability[every, before]
         columns += [before != after, np.nan_to_num(gain),
                     added[every, after] - added[every, before]]  # fmt: skip
@@ -124,7 +142,7 @@ def _told(answer: LayerEffects) -> list[str]:
         f"Of {wording.decisions(answer.decisions)}{among}, from {wording.span(answer.window)}:"
     ]
     for row in sorted(rows, key=lambda row: -row["moved"]):
-        is_clear = abs(row["outcome"]) > wording.HALF_WIDTH * row["outcome_error"]
+        is_clear = abs(row["outcome"]) > half_width(row["outcome_error"], row["degrees"])
         won = "won" if row["outcomes"] > 0 else "lost"
         lines.append(
             f"{row['label']} moved {wording.percent(row['moved'])} to another candidate"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError, UnknownNameError
-from pellucid.explain.traffic.replay import Utilities, picks
+from pellucid.explain.traffic.utilities import Utilities, picks
 from pellucid.spec.system import System
 
 Ints = NDArray[np.int64]
@@ -75,6 +75,33 @@ class Cutoff:
 
 
 PolicyChange = DropLayer | ScaleLayer | AddToLayer | CapShare | Cutoff
+
+
+def by_name(system: System, changes: Sequence[PolicyChange]) -> tuple[PolicyChange, ...]:
+    """Return changes with layers by their names, where some were given by what people call them."""
+    names = {layer.name for layer in system.layers}
+    labels: dict[str, list[str]] = {}
+    for layer in system.layers:
+        labels.setdefault(layer.label, []).append(layer.name)
+    found: list[PolicyChange] = []
+    for change in changes:
+        if isinstance(change, (DropLayer, ScaleLayer, AddToLayer)) and change.layer not in names:
+            # A label that two layers share tells neither.
+            meant = labels.get(change.layer, [])
+            found.append(replace(change, layer=meant[0]) if len(meant) == 1 else change)
+        else:
+            found.append(change)
+    return tuple(found)
+
+
+def told_changes(system: System, changes: Sequence[PolicyChange]) -> tuple[str, ...]:
+    """Return changes for people, with the labels of layers."""
+    labels = {layer.name: layer.label or layer.name for layer in system.layers}
+    return tuple(
+        str(replace(change, layer=labels[change.layer]))
+        if isinstance(change, (DropLayer, ScaleLayer, AddToLayer)) else str(change)
+        for change in changes
+    )  # fmt: skip
 
 
 def check_changes(system: System, changes: Sequence[PolicyChange]) -> None:

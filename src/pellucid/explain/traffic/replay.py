@@ -7,49 +7,40 @@ largest, so shares of traffic are no sum of terms; Shapley values of the replaye
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ExplainError
+from pellucid.explain.traffic.utilities import LEVEL, Utilities, linked
 from pellucid.stats.shapley import coalition_weights
 
 Floats = NDArray[np.float64]
 
 MOST_TERMS = 12
-NOBODY = -1
 _REPLAYS_AT_ONCE = 2_000_000
-# Attributions are stored as float32: what is closer than their rounding is level.
-_LEVEL = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Utilities:
-    """What the policy maximised in each of n decisions with c candidates and g terms.
+class Doubt:
+    """How far apart candidates must be to be told from level, as long as no feature tells them.
+
+    What candidates are worth in general is estimated. Where it decides alone, who is ahead by less
+    than its error is ahead by luck, and would have all of the pick: so they are taken as level in
+    every coalition that has none of the terms `settled_by`. Nothing else changes, so that parts
+    still add up.
 
     Attributes
     ----------
-    candidates : tuple of str
-    terms : tuple of str
-        Names of the terms.
-    base : array of float64, shape (n, c)
-        Score without any term; -inf where a candidate was not eligible.
-    added : array of float64, shape (g, n, c)
-        What each term adds; finite.
-    model_terms : int, default 0
-        The first so many terms add to the score, the others to what the link makes of it.
-    link : str, default "identity"
-        ``logistic`` where scores are log-odds and the policy compares probabilities.
+    error : float
+        On the scale of the scores.
+    settled_by : tuple of str
+        Terms of features.
     """
 
-    candidates: tuple[str, ...]
-    terms: tuple[str, ...]
-    base: Floats
-    added: Floats
-    model_terms: int = 0
-    link: Literal["identity", "logistic"] = "identity"
+    error: float
+    settled_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,47 +67,6 @@ class ShareSplit:
     errors: Floats
     base_share: float
     share: float
-
-
-def picks(utilities: Utilities, *, without: tuple[str, ...] = ()) -> NDArray[np.int64]:
-    """Return the replayed pick of each decision; -1 where no candidate was eligible.
-
-    Parameters
-    ----------
-    without : tuple of str
-        Terms left out.
-    """
-    total = utilities.base.copy()
-    for place, (name, term) in enumerate(zip(utilities.terms, utilities.added, strict=True)):
-        if place == utilities.model_terms:
-            total = linked(utilities, total)
-        if name not in without:
-            total += term
-    if utilities.model_terms == len(utilities.terms):
-        total = linked(utilities, total)
-    best = total.max(axis=1, keepdims=True)
-    # Of level candidates the first, as in a policy that takes the largest.
-    first = (total >= best - _LEVEL).argmax(axis=1)
-    return np.where(np.isfinite(best[:, 0]), first, NOBODY)
-
-
-def linked(utilities: Utilities, score: Floats) -> Floats:
-    """Return what the policy compares, from scores; -inf stays."""
-    if utilities.link == "identity":
-        return score
-    with np.errstate(over="ignore"):
-        return np.asarray(np.where(np.isfinite(score), 1 / (1 + np.exp(-score)), -np.inf))
-
-
-def fidelity(utilities: Utilities, logged: NDArray[np.int64]) -> float:
-    """Return the share of decisions in which the replayed pick is the logged one.
-
-    Parameters
-    ----------
-    logged : array of int64, shape (n,)
-        Places of the logged picks.
-    """
-    return float((picks(utilities) == logged).mean()) if len(logged) else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +123,13 @@ def aumann_shapley(
     return _split(utilities, candidate, aumann_moves(utilities, candidate), weights)
 
 
-def replay_moves(utilities: Utilities, candidate: str) -> Moves:
+def replay_moves(utilities: Utilities, candidate: str, doubt: Doubt | None = None) -> Moves:
     """Return what each term moves to a candidate, by replaying every subset of terms.
+
+    Parameters
+    ----------
+    doubt : Doubt, optional
+        What makes candidates level; by default rounding only.
 
     References
     ----------
@@ -184,16 +139,17 @@ def replay_moves(utilities: Utilities, candidate: str) -> Moves:
     count, terms = len(utilities.base), len(utilities.terms)
     if terms > MOST_TERMS:
         raise ExplainError(
-            f"{terms} terms are too many to replay each subset of; group them to {MOST_TERMS}, or "
-            "split the share along the way (aumann_shapley)"
+            f"{terms} terms are too many to replay each subset of: group them to {MOST_TERMS}, or "
+            "split the share along the way (aumann_moves)"
         )
     place = _place(utilities, candidate)
     coefficients = coalition_weights(terms)
     values, before, after = np.zeros((count, terms)), np.zeros(count), np.zeros(count)
+    level = _levels(utilities, doubt)
     step = max(1, _REPLAYS_AT_ONCE // (2**terms * len(utilities.candidates)))
     for start in range(0, count, step):
         part = slice(start, start + step)
-        won = _won(utilities, part, place)
+        won = _won(utilities, part, place, level)
         values[part] = won @ coefficients
         before[part], after[part] = won[:, 0], won[:, -1]
     return Moves(values, before, after)
@@ -217,7 +173,7 @@ def aumann_moves(utilities: Utilities, candidate: str) -> Moves:
     base, added = utilities.base, utilities.added
     growth = added.sum(axis=0)
     every = np.arange(count)
-    level = (base >= base.max(axis=1, keepdims=True) - _LEVEL) & np.isfinite(base)
+    level = (base >= base.max(axis=1, keepdims=True) - LEVEL) & np.isfinite(base)
     chance = level / np.maximum(level.sum(axis=1, keepdims=True), 1)
     winner, time = np.where(level, growth, -np.inf).argmax(axis=1), np.zeros(count)
     values = np.zeros((count, terms))
@@ -255,6 +211,13 @@ def _credit(
     return np.asarray(np.where(scale, parts, 0.0).T * scale[:, None])
 
 
+def moves_of(utilities: Utilities, candidate: str, doubt: Doubt | None = None) -> Moves:
+    """Return what each term moves: by replaying every subset of them, of many along the way."""
+    if len(utilities.terms) > MOST_TERMS:
+        return aumann_moves(utilities, candidate)
+    return replay_moves(utilities, candidate, doubt)
+
+
 def _split(
     utilities: Utilities, candidate: str, moves: Moves, weights: Floats | None
 ) -> ShareSplit:
@@ -279,29 +242,10 @@ def linearised(utilities: Utilities) -> Utilities:
     slope = np.where(eligible, start * (1 - start), 0.0)
     ratio = np.divide(
         np.where(eligible, end - np.where(eligible, start, 0), 0), growth, out=slope,
-        where=eligible & (np.abs(growth) > _LEVEL),
+        where=eligible & (np.abs(growth) > LEVEL),
     )  # fmt: skip
     added = np.concatenate([utilities.added[:count] * ratio, utilities.added[count:]])
     return Utilities(utilities.candidates, utilities.terms, start, added)
-
-
-def neutralised(utilities: Utilities, term: str, weights: Floats | None = None) -> Utilities:
-    """Return utilities in which a term adds to each candidate its mean over the decisions.
-
-    Replaying them answers what the shares would be if the term told no decision from another.
-    """
-    given = _checked_weights(weights, len(utilities.base))
-    place = utilities.terms.index(term)
-    eligible = np.isfinite(utilities.base)
-    weight = given[:, None] * eligible
-    total = weight.sum(axis=0)
-    mean = np.divide(
-        (weight * utilities.added[place]).sum(axis=0), total, out=np.zeros(len(total)),
-        where=total > 0,
-    )  # fmt: skip
-    added = utilities.added.copy()
-    added[place] = np.where(eligible, mean, 0.0)
-    return replace(utilities, added=added)
 
 
 def _place(utilities: Utilities, candidate: str) -> int:
@@ -320,7 +264,25 @@ def _checked_weights(weights: Floats | None, count: int) -> Floats:
     return given / given.sum()
 
 
-def _won(utilities: Utilities, part: slice, place: int) -> Floats:
+def _levels(utilities: Utilities, doubt: Doubt | None) -> Floats:
+    """Return how far apart candidates are level under each coalition, shape (2^terms,)."""
+    level = np.full(2 ** len(utilities.terms), LEVEL)
+    settled = [place for place, name in enumerate(utilities.terms)
+               if doubt and name in doubt.settled_by]  # fmt: skip
+    if doubt is None or not settled:
+        return level
+    error = doubt.error
+    if utilities.link == "logistic":
+        # What the link makes of it where scores begin.
+        start = utilities.base[np.isfinite(utilities.base)]
+        chance = 1 / (1 + np.exp(-start.mean())) if len(start) else 0.0
+        error *= chance * (1 - chance)
+    mask = sum(1 << place for place in settled)
+    level[np.arange(len(level)) & mask == 0] = max(error, LEVEL)
+    return level
+
+
+def _won(utilities: Utilities, part: slice, place: int, level: Floats) -> Floats:
     """Return a candidate's part of each pick under each coalition; (n, 2^terms)."""
     base, added = utilities.base[part].T, utilities.added[:, part].transpose(0, 2, 1)
     # Candidates first: the winner is found by as many passes over flat arrays.
@@ -334,6 +296,6 @@ def _won(utilities: Utilities, part: slice, place: int) -> Floats:
     if utilities.model_terms == len(added):
         total = linked(utilities, total)
     best = total.max(axis=0)
-    is_level = total >= best - _LEVEL
+    is_level = total >= best - level
     is_level &= np.isfinite(best)
     return np.asarray(is_level[place] / np.maximum(is_level.sum(axis=0), 1))

@@ -28,17 +28,19 @@ class TrafficStory:
     where, versus : str
     sides : pyarrow.Table
         ``side`` (group, versus), ``n`` stored and explained, ``decisions`` that they stand for,
-        ``days``, ``share`` and its standard ``error``, ``fidelity``: the part of the decisions in
-        which the terms, replayed, pick what was picked.
+        ``days``, ``share``, its standard ``error`` and the ``degrees`` of freedom of that,
+        ``fidelity``: the part of the decisions in which the terms, replayed, pick what was picked.
     parts : pyarrow.Table
         ``part``, ``kind`` (start, general, feature, layer, residual, rest), ``label``, ``value``,
-        ``error``; values add up to the share. Where two are compared also ``versus_value``,
-        ``difference`` and ``difference_error``.
+        ``error``, ``degrees``; values add up to the share. Where two are compared also
+        ``versus_value``, ``difference``, ``difference_error`` and ``difference_degrees``.
     without : pyarrow.Table
         ``part``, ``label``, ``share``, ``change``, and with another side ``versus_share`` and
         ``versus_change``: the replayed share, and how far it is from that with everything, if the
         layer were not there, or the feature added to each candidate what it adds on average over
         all explained decisions.
+    told_of_terms : tuple of str
+        What to know of layers whose picks were not logged, and of many terms.
     """
 
     candidate: str
@@ -49,6 +51,7 @@ class TrafficStory:
     sides: pa.Table
     parts: pa.Table
     without: pa.Table
+    told_of_terms: tuple[str, ...] = ()
 
     @property
     def is_compared(self) -> bool:
@@ -71,7 +74,7 @@ class TrafficStory:
                     f"{wording.percent(row['fidelity'])} of the decisions{named}: something moved "
                     "picks that is not logged as a term."
                 )
-        return tuple(found)
+        return (*found, *self.told_of_terms)
 
     @property
     def told(self) -> str:
@@ -86,6 +89,8 @@ class WhatIf:
     Attributes
     ----------
     changes : tuple of PolicyChange
+    named : tuple of str
+        The same for people.
     window : Window
     where : str
     n : int
@@ -99,17 +104,19 @@ class WhatIf:
     moved : float
         Part of the decisions that would go elsewhere.
     shares : pyarrow.Table
-        ``candidate``, ``share_before``, ``share_after``, ``change``, ``error``; largest change
-        first, ``nobody`` where none is left to pick.
+        ``candidate``, ``share_before``, ``share_after``, ``change``, ``error``, ``degrees``;
+        largest change first, ``nobody`` where none is left to pick.
     moves : pyarrow.Table
         ``source``, ``target``, ``decisions``, ``share``; most first.
     means : pyarrow.Table
         ``name``, ``kind`` (outcome, layer), ``label``, ``before``, ``after``, ``change``,
-        ``error``: the mean probability that the model gives to what is picked, and the mean of
-        what each layer adds to it, over the decisions in which they are known of both picks.
+        ``error``, ``degrees``: the mean probability that the model gives to what is picked, and the
+        mean of what each layer adds to it, over the decisions in which they are known of both
+        picks.
     """
 
     changes: tuple[PolicyChange, ...]
+    named: tuple[str, ...]
     window: Window
     where: str
     n: int
@@ -161,10 +168,10 @@ def _traffic_told(story: TrafficStory) -> list[str]:
     lines = [
         f"{story.candidate} was picked in {wording.percent(own['share'])} of "
         f"{wording.decisions(own['decisions'])}{among}, from {wording.span(story.window)}"
-        f"{wording.give_or_take(own['error'], _SHARE)}{wording.estimated(own)}."
+        f"{wording.give_or_take(own['error'], _SHARE, own['degrees'])}{wording.estimated(own)}."
     ]
     parts = story.parts.to_pylist()
-    column, error = ("difference", "difference_error") if story.is_compared else ("value", "error")
+    column, prefix = ("difference", "difference_") if story.is_compared else ("value", "")
     if story.is_compared:
         other = sides[1]
         named = f"where {story.versus}" if story.versus else (
@@ -184,7 +191,8 @@ def _traffic_told(story: TrafficStory) -> list[str]:
     top = sorted(parts, key=lambda row: -abs(row[column]))[:_PARTS_TOLD]
     shown = [
         f"{row['label']} {wording.signed(row[column], _SHARE)}"
-        f"{wording.give_or_take(row[error], _SHARE)}" for row in top if row[column]
+        f"{wording.give_or_take(row[f'{prefix}error'], _SHARE, row[f'{prefix}degrees'])}"
+        for row in top if row[column]
     ]  # fmt: skip
     if shown:
         lines.append(f"What makes the difference: {wording.listed(shown)}.")
@@ -204,7 +212,7 @@ def _traffic_told(story: TrafficStory) -> list[str]:
 
 
 def _what_if_told(answer: WhatIf) -> list[str]:
-    named = wording.listed([str(change) for change in answer.changes])
+    named = wording.listed(answer.named)
     among = f" where {answer.where}" if answer.where else ""
     lines = [
         f"With {named}, {wording.percent(answer.moved)} of "
@@ -217,7 +225,8 @@ def _what_if_told(answer: WhatIf) -> list[str]:
     rows = [row for row in answer.shares.to_pylist() if row["change"]][:_PARTS_TOLD]
     shown = [
         f"{row['candidate']} {wording.percent(row['share_before'])} to "
-        f"{wording.percent(row['share_after'])}{wording.give_or_take(row['error'], _SHARE)}"
+        f"{wording.percent(row['share_after'])}"
+        f"{wording.give_or_take(row['error'], _SHARE, row['degrees'])}"
         for row in rows
     ]
     if shown:
@@ -228,6 +237,6 @@ def _what_if_told(answer: WhatIf) -> list[str]:
             "By the model's own probabilities the outcome would have been expected in "
             f"{wording.percent(outcome['after'])} instead of {wording.percent(outcome['before'])}: "
             f"{wording.signed(outcome['change'], _SHARE)}"
-            f"{wording.give_or_take(outcome['error'], _SHARE)}."
+            f"{wording.give_or_take(outcome['error'], _SHARE, outcome['degrees'])}."
         )
     return lines

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pellucid.engine.sql import quoted
 from pellucid.errors import ExplainError
+from pellucid.explain.deciding import DECIDING_SQL, explained_by_sql
 from pellucid.explain.records import DAY_SQL, Records, within
-from pellucid.explain.traffic.replay import NOBODY, Utilities
+from pellucid.explain.traffic.utilities import NOBODY, Utilities
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.spec.bind import declared_names
 from pellucid.spec.system import System
@@ -116,7 +117,7 @@ def explained_terms(
         system, records, window, conditions, f"a.base_value IS NULL OR c.{score} IS NULL",
         f"a.base_value AS base, c.{score} AS score, c.raw_score AS raw, a.output_scale{wanted}",
         "LEFT JOIN a ON a.decision_id = c.decision_id AND a.candidate_id = c.candidate_id "
-        "AND a.model_id = coalesce(d.model_id, a.model_id)",
+        "AND a.model_id = d.model_id",
     )  # fmt: skip
     base, score_is = _floats(rows, "base"), _floats(rows, "score")
     scales = set(pc.unique(rows.column("output_scale")).to_pylist())
@@ -165,10 +166,14 @@ def _rows(
     weight = f"coalesce(d.{SAMPLE_WEIGHT}, 1)"
     if joined:
         weight = f"coalesce(a.{SAMPLE_WEIGHT}, {weight})"
+    model, unnamed = "model_id", ""
+    if joined:
+        model = f"{DECIDING_SQL} AS model_id"
+        unnamed = f" LEFT JOIN ({explained_by_sql(window)}) AS own USING (decision_id)"
     sql = (
-        f"WITH d AS (SELECT decision_id, model_id, {DAY_SQL} AS day, {SAMPLE_WEIGHT}, "
+        f"WITH d AS (SELECT decision_id, {model}, {DAY_SQL} AS day, {SAMPLE_WEIGHT}, "
         f"{', '.join([*(f'{name} AS p{i}' for i, name in enumerate(kept)), *flags])} "
-        "FROM decisions "
+        f"FROM decisions{unnamed} "
         f"WHERE {within(window)} AND arm IS DISTINCT FROM 'control' AND {decided}), "
         f"c AS (SELECT * FROM candidates WHERE {within(window)} AND is_eligible)"
         + (f", a AS (SELECT * FROM attributions WHERE {within(window)})" if joined else "")

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from pellucid.errors import ExplainError
 from pellucid.explain import wording
 from pellucid.explain.filters import check_apart, decision_filter
-from pellucid.explain.means import DaySums, difference_errors, joined, sums_by_day
+from pellucid.explain.means import DaySums, difference_spread, joined, sums_by_day
 from pellucid.explain.records import Records
 from pellucid.explain.spans import day_spans
+from pellucid.explain.traffic.doubt import Variation, reference_size
 from pellucid.explain.traffic.players import OTHERS, Players, find_players
-from pellucid.explain.traffic.replay import Utilities, picks, replay_moves
+from pellucid.explain.traffic.replay import Doubt, moves_of
 from pellucid.explain.traffic.story import TrafficStory
 from pellucid.explain.traffic.terms import GENERAL, UNEXPLAINED, LoggedTerms, explained_terms
+from pellucid.explain.traffic.utilities import NOBODY, Utilities, picks
 from pellucid.spec.system import System
 from pellucid.windows import Window, spanning
 
@@ -28,7 +30,6 @@ MOST_PLAYERS = 10
 _MOST_ROWS = 400_000
 _NOTHING = 1e-9
 _START, _GENERAL = "Even split among the eligible", "How it does in general"
-_REST = "Outside the policy"
 
 
 def why_traffic(
@@ -66,7 +67,8 @@ def why_traffic(
 
     References
     ----------
-    Shapley values of the replayed argmax, as in `replay.replay_moves`.
+    Shapley values of the replayed argmax, as in `replay.replay_moves`; of more terms than can be
+    replayed, those along the way, as in `replay.aumann_moves`.
     """
     if versus and baseline:
         raise ExplainError("compares with another group or another period, not both at once")
@@ -75,9 +77,8 @@ def why_traffic(
         check_apart(window, baseline)
     conditions = [decision_filter(system, where), *([decision_filter(system, versus)] if versus
                                                     else [])]  # fmt: skip
-    both = spanning(windows)
-    records.check_candidate(candidate, both)
-    players = find_players(system, records, both, most=MOST_PLAYERS - 1)
+    records.check_candidate(candidate, spanning(windows))
+    players = find_players(system, records, windows, most=MOST_PLAYERS - 1)
     # A side is a window and a condition.
     sides = [(0, 0), *([(0, 1)] if versus else [(1, 0)] if baseline else [])]
 
@@ -94,10 +95,12 @@ def why_traffic(
 
     # What is not cut is read once; what is cut so that it fits in memory is read twice.
     held = list(loaded()) if len(spans) <= len(windows) else None
-    neutral = _mean_terms(loaded() if held is None else held)
+    variation = Variation(tuple(players.groups))
+    neutral = _mean_terms(loaded() if held is None else held, variation)
+    doubt = variation.doubt(reference_size(records, windows))
     found: list[list[DaySums]] = [[] for _ in sides]
     for place, terms in loaded() if held is None else held:
-        values = _values(system, terms, candidate, players, neutral)
+        values = _values(system, terms, candidate, players, neutral, doubt)
         for side, (of_window, condition) in enumerate(sides):
             own = terms.flags[condition]
             if place == of_window and own.any():
@@ -109,7 +112,8 @@ def why_traffic(
     sums = [joined(parts) for parts in found]
     labels = _labels(system, players)
     tables = _tables(sums, labels, is_same_window=baseline is None)
-    return TrafficStory(candidate, window, baseline, where, versus, *tables)
+    return TrafficStory(candidate, window, baseline, where, versus, *tables,
+                        players.notes)  # fmt: skip
 
 
 def _labels(system: System, players: Players) -> list[tuple[str, str, str]]:
@@ -121,8 +125,9 @@ def _labels(system: System, players: Players) -> list[tuple[str, str, str]]:
         (GENERAL, "general", _GENERAL),
         *((name, "feature", features.get(name, name.capitalize())) for name in players.groups),
         (UNEXPLAINED, "residual", "Not explained"),
-        *((name, "layer", layers[name]) for name in (*players.layers, *players.movers)),
-        ("rest", "rest", _REST),
+        *((name, "layer", layers[name]) for name in players.layers),
+        *((name, "layer", label) for name, label in players.movers.items()),
+        ("rest", "rest", players.rest),
     ]
 
 
@@ -132,11 +137,14 @@ def _terms_of(utilities: Utilities, players: Players) -> Utilities:
     return replace(utilities, terms=names, added=utilities.added[order])
 
 
-def _mean_terms(loaded: Iterable[tuple[int, LoggedTerms]]) -> Mapping[tuple[str, str], float]:
+def _mean_terms(
+    loaded: Iterable[tuple[int, LoggedTerms]], variation: Variation
+) -> Mapping[tuple[str, str], float]:
     """Return what each term adds to each candidate where it is eligible, on average."""
     total: dict[tuple[str, str], float] = {}
     weight: dict[str, float] = {}
     for _, terms in loaded:
+        variation.added(terms)
         utilities = terms.utilities
         own = terms.weight[:, None] * np.isfinite(utilities.base)
         for place, name in enumerate(utilities.candidates):
@@ -150,7 +158,7 @@ def _mean_terms(loaded: Iterable[tuple[int, LoggedTerms]]) -> Mapping[tuple[str,
 
 def _values(
     system: System, terms: LoggedTerms, candidate: str, players: Players,
-    neutral: Mapping[tuple[str, str], float],
+    neutral: Mapping[tuple[str, str], float], doubt: Doubt,
 ) -> Floats:  # fmt: skip
     """Return the columns that are averaged, a row for each decision.
 
@@ -168,19 +176,37 @@ def _values(
         none[:, 1] = is_same
         return none
     place = utilities.candidates.index(candidate)
-    moves = replay_moves(utilities, candidate)
+    moves = moves_of(utilities, candidate, doubt)
     is_chosen = (terms.picks[-1] == place).astype(np.float64)
-    stages = list(system.stages)
-    shifts = [
-        (terms.picks[stages.index(name)] == place).astype(np.float64)
-        - (terms.picks[stages.index(name) - 1] == place)
-        for name in players.movers
-    ]
+    shifts = _shifts(system, terms, utilities, players, place)
     rest = is_chosen - moves.after - sum(shifts, np.zeros(len(is_chosen)))
     without = [_picks_without(utilities, name, players, neutral) == place for name in told]
     return np.column_stack([
         is_chosen, is_same, moves.before, moves.values, *shifts, rest, replayed == place, *without,
     ])  # fmt: skip
+
+
+def _shifts(
+    system: System, terms: LoggedTerms, utilities: Utilities, players: Players, place: int
+) -> list[Floats]:
+    """Return what each layer without terms moved to a candidate, a row for each decision.
+
+    Where the pick after a layer is missing, its terms are replayed to find it.
+    """
+    before, found = terms.picks[0], []
+    for number, layer in enumerate(system.layers, start=1):
+        after = terms.picks[number]
+        is_missing = (after == NOBODY) & (before != NOBODY)
+        if is_missing.any():
+            later = tuple(name for name in players.layers
+                          if name in {other.name for other in system.layers[number:]})  # fmt: skip
+            made = picks(utilities, without=later)
+            is_moved = made != picks(utilities, without=(layer.name, *later))
+            after = np.where(is_missing, np.where(is_moved, made, before), after)
+        if layer.name in players.movers:
+            found.append((after == place).astype(np.float64) - (before == place))
+        before = after
+    return found
 
 
 def _picks_without(
@@ -206,18 +232,19 @@ def _tables(
         "side": ["group", "versus"][: len(sums)], "n": [int(own.n.sum()) for own in sums],
         "decisions": [float(own.weight.sum()) for own in sums],
         "days": [len(own.day) for own in sums], "share": [float(own[0]) for own in means],
-        "error": [float(own[0]) for own in errors],
+        "error": [float(own[0]) for own in errors], "degrees": [own.degrees for own in sums],
         "fidelity": [float(own[1]) for own in means],
     })  # fmt: skip
     whole = slice(2, 2 + len(labels))
-    columns = {"value": means[0][whole], "error": errors[0][whole]}
+    columns = {"value": means[0][whole], "error": errors[0][whole],
+               "degrees": np.full(len(labels), sums[0].degrees)}  # fmt: skip
     if len(sums) > 1:
+        spread = difference_spread(sums[0], sums[1], is_same_window=is_same_window)
         columns |= {
             "versus_value": means[1][whole],
             "difference": means[0][whole] - means[1][whole],
-            "difference_error": difference_errors(
-                sums[0], sums[1], is_same_window=is_same_window
-            )[whole],
+            "difference_error": spread.errors[whole],
+            "difference_degrees": spread.degrees[whole],
         }  # fmt: skip
     order = _order(labels, columns)
     parts = _table([labels[place] for place in order],

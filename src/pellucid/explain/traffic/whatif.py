@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 from pellucid.errors import ExplainError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.explain.filters import decision_filter
-from pellucid.explain.means import clustered
+from pellucid.explain.means import clustered, left_out
 from pellucid.explain.records import Records, within
 from pellucid.explain.spans import day_spans
 from pellucid.explain.traffic.policy import (
     PolicyChange,
+    by_name,
     capped_picks,
     changed_utilities,
     check_changes,
+    told_changes,
 )
-from pellucid.explain.traffic.replay import NOBODY, picks
 from pellucid.explain.traffic.story import NOBODY_NAME, WhatIf
 from pellucid.explain.traffic.terms import MOST_ROWS, LoggedTerms, only, scored_terms
+from pellucid.explain.traffic.utilities import NOBODY, picks
 from pellucid.spec.system import System
+from pellucid.stats.student import Spread
 from pellucid.windows import Window
 
 Ints = NDArray[np.int64]
@@ -47,6 +50,8 @@ def what_if(
 
     Parameters
     ----------
+    changes : sequence of PolicyChange
+        Layers by name or by label.
     where : str
         Decisions to look at, all where empty; the others are left out, also of caps.
 
@@ -59,6 +64,7 @@ def what_if(
     SpecError
         If `where` does not bind.
     """
+    changes = by_name(system, changes)
     check_changes(system, changes)
     chosen = decision_filter(system, where)
     names = _candidates(records, window)
@@ -85,7 +91,8 @@ def what_if(
         (layer.name, "layer", layer.label or layer.name) for layer in system.layers
     )]  # fmt: skip
     return WhatIf(
-        tuple(changes), window, where, int(days.n.sum()), total, len(days.n),
+        changes, told_changes(system, changes), window, where, int(days.n.sum()), total,
+        len(days.n),
         float(days.replayed.sum()) / total, float(days.moves.sum()) / total,
         _shares(days, [*names, NOBODY_NAME]), _moves(days, [*names, NOBODY_NAME]),
         _means(days, labels),
@@ -181,13 +188,14 @@ def _shares(days: _Days, names: Sequence[str]) -> pa.Table:
     before, after = days.before.sum(axis=0), days.after.sum(axis=0)
     total = days.weight.sum()
     change = (after - before) / total
-    errors = _errors(days.after - days.before, change, days.weight)
+    spread = _spread(days.after - days.before, change, days.weight)
     order = [place for place in np.argsort(-np.abs(change), kind="stable").tolist()
              if before[place] or after[place]]  # fmt: skip
     return pa.table({
         "candidate": pa.array([names[place] for place in order], pa.string()),
         "share_before": before[order] / total, "share_after": after[order] / total,
-        "change": change[order], "error": errors[order],
+        "change": change[order], "error": spread.errors[order],
+        "degrees": spread.degrees[order],
     })  # fmt: skip
 
 
@@ -207,20 +215,21 @@ def _means(days: _Days, labels: Sequence[tuple[str, str, str]]) -> pa.Table:
     known, old, new = (part.sum(axis=0) for part in (days.known, days.old, days.new))
     shown = np.flatnonzero(known > 0).tolist()
     change = (new - old)[shown] / known[shown]
-    errors = _errors((days.new - days.old)[:, shown], change, days.known[:, shown])
+    spread = _spread((days.new - days.old)[:, shown], change, days.known[:, shown])
     named = {
         key: pa.array([labels[place][column] for place in shown], pa.string())
         for column, key in enumerate(("name", "kind", "label"))
     }
     return pa.table(named | {
         "before": old[shown] / known[shown], "after": new[shown] / known[shown],
-        "change": change, "error": errors,
+        "change": change, "error": spread.errors, "degrees": spread.degrees,
     })  # fmt: skip
 
 
-def _errors(sums: Floats, means: Floats, weight: Floats) -> Floats:
-    """Return day-clustered errors of weighted means, shape (k,); NaN where there is one day."""
+def _spread(sums: Floats, means: Floats, weight: Floats) -> Spread:
+    """Return the spread of weighted means by days; NaN where there is one day."""
     if len(sums) < 2:
-        return np.full(sums.shape[1], np.nan)
+        unknown = np.full(sums.shape[1], np.nan)
+        return Spread(unknown, unknown)
     own = weight if weight.ndim > 1 else weight[:, None]
-    return clustered([(sums - means * own) / own.sum(axis=0)])
+    return clustered([left_out(sums - means * own, own)])
