@@ -16,7 +16,14 @@ from pellucid.cli.explaining import (
     add_models,
     add_why,
 )
-from pellucid.cli.monitoring import add_compare, add_drift, add_query, add_roll_up
+from pellucid.cli.monitoring import (
+    add_compare,
+    add_drift,
+    add_maturity,
+    add_performance,
+    add_query,
+    add_roll_up,
+)
 from pellucid.cli.options import (
     EXIT_USER,
     RAW,
@@ -66,9 +73,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (
-        _add_demo, _add_init, _add_log, add_query, add_compare, add_drift, add_explain, add_flips,
-        add_change, add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned,
-        add_models, add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
+        _add_demo, _add_init, _add_log, add_query, add_compare, add_drift, add_performance,
+        add_maturity, add_explain, add_flips, add_change, add_why, add_group, add_traffic, add_flow,
+        add_what_if, add_rules, add_learned, add_models, add_attribute, _add_report, add_roll_up, _add_check,
+        _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.cli.options import (
     Commands,
+    add_baseline,
     add_command,
     add_lake,
     add_output,
@@ -180,3 +181,58 @@ def _drift_of_lake(options: argparse.Namespace) -> DriftReport:
     return open_system(options.lake, system=options.system).drift(
         *options.columns, over=options.over, baseline=options.baseline, where=options.where
     )
+
+
+def add_performance(commands: Commands) -> None:
+    """Add ``pellucid performance``."""
+    parser = add_command(
+        commands, "performance", _performance,
+        "Measure the model on mature labels, and tell what to expect before they come.",
+        "  pellucid performance --over 30d --grain 1w --lake lake/\n"
+        "  pellucid performance --where \"country = 'BR'\" --lake lake/",
+    )  # fmt: skip
+    add_where(parser)
+    parser.add_argument("--grain", default="", choices=("", "1h", "1d", "1w"), metavar="GRAIN",
+                        help="1h, 1d or 1w: each bucket too")  # fmt: skip
+    add_baseline(parser, "the 28 days before")
+    add_window(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _performance(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.monitoring import performance_text
+
+    found = open_system(options.lake, system=options.system).performance(
+        over=options.over, baseline=options.baseline, where=options.where, grain=options.grain,
+        as_of=options.as_of,
+    )  # fmt: skip
+    return write(options, performance_text(found), found.rows)
+
+
+def add_maturity(commands: Commands) -> None:
+    """Add ``pellucid maturity``."""
+    parser = add_command(
+        commands, "maturity", _maturity,
+        "Tell how late an outcome comes, and what rates of young decisions will end at.",
+        "  pellucid maturity chargeback --over 30d --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("outcome", nargs="?", default="", help="default: the one that is predicted")
+    add_where(parser)
+    parser.add_argument("--grain", default="1d", choices=("1h", "1d"), metavar="GRAIN",
+                        help="length of a cohort: 1h or 1d")  # fmt: skip
+    add_window(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _maturity(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.monitoring import maturity_text
+
+    found = open_system(options.lake, system=options.system).maturity(
+        options.outcome, over=options.over, where=options.where, grain=options.grain,
+        as_of=options.as_of,
+    )  # fmt: skip
+    return write(options, maturity_text(found), found.rows)

@@ -31,7 +31,7 @@ from pellucid.explain.traffic.story import TrafficStory, WhatIf
 from pellucid.explain.traffic.traffic import why_traffic
 from pellucid.explain.traffic.whatif import what_if
 from pellucid.metrics.performance import rate_name
-from pellucid.observatory.watching import Watching
+from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt
 from pellucid.windows import Window, spanning
 
@@ -43,7 +43,7 @@ def _midnight(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-class Explaining(Watching):
+class Explaining(Monitoring):
     """Questions that attributions and the policy's picks answer."""
 
     def flow(

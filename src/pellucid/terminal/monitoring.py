@@ -1,4 +1,4 @@
-"""What is compared, as text."""
+"""What is compared and measured, as text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from pellucid.figures import numbers
 from pellucid.monitor.comparison import Comparison
+from pellucid.monitor.performance.maturity import Maturity
+from pellucid.monitor.performance.performance import Performance
 from pellucid.spec.system import Metric
 from pellucid.terminal.tables import shown, text_table
 from pellucid.terminal.values import value_cells
@@ -31,6 +33,50 @@ def comparison_text(comparison: Comparison) -> str:
     told = f"{shown(comparison.names[0])}, compared with {shown(comparison.names[1])}"
     table = text_table(heads, body, right=heads[len(comparison.by) + 1 :])
     return "\n\n".join([told, table, *([comparison.note] if comparison.note else [])])
+
+
+def performance_text(found: Performance) -> str:
+    """Return a model's performance as its paragraph, the measures and the reliability."""
+    heads = ["from (UTC)", "measure", "value", "95% interval", "labels", "expected", "pending"]
+    rows = [
+        [f"{row['start_at']:%Y-%m-%d %H:%M}" if row["level"] else "(all)",
+         f"{row['measure']} at {row['cutoff']}" if row["cutoff"] else row["measure"],
+         *_ends(row["value"], row["low"], row["high"]), numbers.count(row["n"]),
+         _ends(row["expected"], None, None)[0], numbers.count(row["pending"])]
+        for row in found.rows.to_pylist()
+    ]  # fmt: skip
+    parts = [found.told, text_table(heads, rows, right=heads[2:])]
+    if found.reliability is not None:
+        bins = found.reliability
+        held = [
+            [numbers.rate(predicted), numbers.rate(realised), numbers.interval(low, high),
+             numbers.count(n)]
+            for predicted, realised, low, high, n in zip(
+                bins.predicted.tolist(), bins.realised.tolist(), bins.low.tolist(),
+                bins.high.tolist(), bins.n.tolist(), strict=True)
+        ]  # fmt: skip
+        heads = ["predicted", "realised", "95% interval", "labels"]
+        parts.append(text_table(heads, held, right=heads))
+    return "\n\n".join(parts)
+
+
+def maturity_text(found: Maturity) -> str:
+    """Return how late outcomes come as a paragraph and a table of cohorts."""
+    heads = ["from (UTC)", "decisions", "known", "of all to come", "rate so far", "expected end",
+             "95% interval"]  # fmt: skip
+    rows = [
+        [f"{row['start_at']:%Y-%m-%d %H:%M}", numbers.count(row["decisions"]),
+         numbers.count(row["known"]), numbers.rate(row["known_share"]), numbers.rate(row["rate"]),
+         numbers.rate(row["final_rate"]), numbers.interval(row["low"], row["high"])]
+        for row in found.rows.to_pylist()
+    ]  # fmt: skip
+    return f"{found.told}\n\n{text_table(heads, rows, right=heads[1:])}"
+
+
+def _ends(value: float | None, low: float | None, high: float | None) -> list[str]:
+    if value is None:
+        return ["no labels", ""]
+    return [f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"]
 
 
 def _value(metric: Metric, value: float | None) -> str:

@@ -1,0 +1,1 @@
+"""Performance: measured on mature labels, estimated before them, and how probabilities hold."""
