@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from pellucid.errors import SpecError, StoreError
 from pellucid.observatory.explaining import Explaining
-from pellucid.observatory.judging import Judging
+from pellucid.observatory.governing import Governing
 from pellucid.observatory.watching import Watching
 from pellucid.store.lake import Lake, systems
 
 
-class Observatory(Explaining, Watching, Judging):
+class Observatory(Explaining, Watching, Governing):
     """The records of one system, open for questions.
 
     Parameters

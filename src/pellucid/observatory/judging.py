@@ -130,16 +130,19 @@ class Judging(Monitoring):
             raise SpecError("maturity", [f"has no grain '{grain}'; one of 1h, 1d"])
         window = self.window(over, as_of=as_of)
         seen = as_of or self.latest()
-        rows = self._arrivals(asked, window, where, seen)
+        matures = parse_duration(asked.matures_after)
+        # How outcomes come in is learned from cohorts that have had their time.
+        learned = Window(window.start - max(3 * matures, _BASELINE), window.end)
+        rows = self._arrivals(asked, learned, where, seen)
         length = round(parse_duration(grain) / timedelta(microseconds=1))
         cohorts = cohorts_of(
             rows, length, seen=round((seen - _EPOCH) / timedelta(microseconds=1)),
-            matures=round(parse_duration(asked.matures_after) / timedelta(microseconds=1)),
+            matures=round(matures / timedelta(microseconds=1)),
         )  # fmt: skip
         if cohorts is None:
             raise SpecError("maturity", [f"needs outcomes: no '{asked.name}' is known in {window}"])
         label = asked.label or asked.name
-        return maturity_of(*cohorts, label=label, unit=_COHORTS[grain])
+        return maturity_of(*cohorts, label=label, unit=_COHORTS[grain], since=window.start)
 
     def _outcome(self, name: str) -> Outcome:
         known = {outcome.name: outcome for outcome in self.system.outcomes}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pellucid.stats.maturity import Development, develop
@@ -96,7 +98,7 @@ def cohorts_of(
 
 def maturity_of(
     starts: NDArray[np.int64], decisions: NDArray[np.int64], positives: Floats, negatives: Floats,
-    *, label: str, unit: str,
+    *, label: str, unit: str, since: datetime | None = None,
 ) -> Maturity:  # fmt: skip
     """Forecast each kind of outcome by itself: they come at different speeds.
 
@@ -112,6 +114,8 @@ def maturity_of(
         Cumulative counts by delay, in cohort lengths; NaN where not yet known.
     label, unit : str
         Of the outcome, and of a cohort's length: ``day`` or ``hour``.
+    since : datetime, optional
+        Older cohorts tell how outcomes come in, and are not shown.
 
     Raises
     ------
@@ -144,6 +148,8 @@ def maturity_of(
         )},
         "is_ripe": pa.array(np.nan_to_num(ripe) >= 0.5),
     })  # fmt: skip
+    if since is not None:
+        rows = rows.filter(pc.greater_equal(rows.column("start_at"), since))
     curve = pa.table({
         "delay": pa.array(np.arange(positives.shape[1])),
         "positives": pa.array(up.share), "negatives": pa.array(down.share),

@@ -1,0 +1,77 @@
+"""The subcommands about the policy as a whole: against control, and against other policies."""
+
+from __future__ import annotations
+
+import argparse
+
+from pellucid.cli.options import (
+    Commands,
+    add_command,
+    add_lake,
+    add_output,
+    add_over,
+    add_where,
+    add_window,
+    names,
+    write,
+)
+
+
+def add_control(commands: Commands) -> None:
+    """Add ``pellucid control``."""
+    parser = add_command(
+        commands, "control", _control,
+        "Tell where ML does worse than the control arm: by segment, safe for many looks.",
+        "  pellucid control --lake lake/\n"
+        "  pellucid control approval_rate --by country,card_type --over 60d --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("metric", nargs="?", default="", help="default: the rate of the outcome "
+                        "that is predicted")  # fmt: skip
+    parser.add_argument("--by", default="", metavar="A,B", help="dimensions, each by itself; "
+                        "a+b for a combination; default all")  # fmt: skip
+    parser.add_argument("--side", default="arm = 'ml'", metavar="SQL", help="default arm = 'ml'")
+    parser.add_argument("--other", default="arm = 'control'", metavar="SQL",
+                        help="default arm = 'control'")  # fmt: skip
+    add_where(parser)
+    add_over(parser, "30d")
+    add_lake(parser)
+    add_output(parser)
+
+
+def _control(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.governing import gap_text
+
+    obs = open_system(options.lake, system=options.system)
+    asked = [tuple(item.split("+")) for item in names(options.by)]
+    found = obs.versus_control(
+        options.metric, by=asked, over=options.over, where=options.where, side=options.side,
+        other=options.other,
+    )  # fmt: skip
+    return write(options, gap_text(found), found.rows)
+
+
+def add_value(commands: Commands) -> None:
+    """Add ``pellucid value``."""
+    parser = add_command(
+        commands, "value", _value,
+        "Tell what another policy would have earned, from the logged propensities.",
+        "  pellucid value model --lake lake/\n"
+        "  pellucid value \"CASE WHEN country = 'BR' THEN 'a' ELSE 'b' END\" --lake lake/",
+    )  # fmt: skip
+    parser.add_argument("policy", help="model, a layer, or an SQL expression that names a "
+                        "candidate")  # fmt: skip
+    add_where(parser)
+    add_window(parser)
+    add_lake(parser)
+    add_output(parser)
+
+
+def _value(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.governing import value_text
+
+    found = open_system(options.lake, system=options.system).policy_value(
+        options.policy, over=options.over, where=options.where, as_of=options.as_of
+    )
+    return write(options, value_text(found), found.rows)
