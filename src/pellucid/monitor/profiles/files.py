@@ -111,8 +111,9 @@ def _baseline(files: Sequence[pq.ParquetFile], name: str) -> Profile:
 
 def _columns(files: Sequence[pq.ParquetFile], name: str) -> Iterator[tuple[int, pa.ChunkedArray]]:
     for place, file in enumerate(files):
+        is_there = name in file.schema_arrow.names
         for group in range(file.num_row_groups):
-            if name in file.schema_arrow.names:
+            if is_there:
                 part = file.read_row_group(group, columns=[name], use_threads=False)
                 yield place, part.column(0)
             else:
