@@ -85,7 +85,8 @@ def _attach(cursor: duckdb.DuckDBPyConnection, name: str, table: TableFiles) -> 
         return
     if table.filesystem is None:
         files = ", ".join(text(path) for path in table.files)
-        rows = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+        by_name = "false" if table.is_uniform else "true"
+        rows = f"read_parquet([{files}], union_by_name = {by_name}, hive_partitioning = false)"
     else:
         rows = f"{name}_files"
         # Imported here: it loads pandas wherever that is installed, which takes a second.
@@ -95,6 +96,9 @@ def _attach(cursor: duckdb.DuckDBPyConnection, name: str, table: TableFiles) -> 
             list(table.files), schema=table.schema, filesystem=table.filesystem, format="parquet"
         )
         cursor.register(rows, dataset)
+    if table.is_uniform:
+        cursor.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT * FROM {rows}")
+        return
     present = {row[0] for row in cursor.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}
     absent = "".join(
         f", CAST(NULL AS {_sql_type(field.type)}) AS {quoted(field.name)}"

@@ -24,6 +24,9 @@ class TableFiles:
         None for local files.
     row_count : int
         Rows in `files`.
+    is_uniform : bool
+        Whether every file is known to have all columns of the schema, so that none is opened to
+        see which it has.
     """
 
     table: str
@@ -31,3 +34,4 @@ class TableFiles:
     schema: pa.Schema
     filesystem: Any = None
     row_count: int = 0
+    is_uniform: bool = False

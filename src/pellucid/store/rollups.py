@@ -67,7 +67,7 @@ def read_rollup(lake: Lake, name: str) -> StoredRollup | None:
                         if field.name != PARTITION])  # fmt: skip
     files = TableFiles(
         table="rollup", files=tuple(by_day[day] for day in sorted(by_day)), schema=schema,
-        filesystem=None if lake.is_local else lake.filesystem(_folder(name)),
+        filesystem=None if lake.is_local else lake.filesystem(_folder(name)), is_uniform=True,
     )  # fmt: skip
     return StoredRollup(delta.version(), json.loads(last.get(_NOTE, "{}")), files, by_day)
 
