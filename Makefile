@@ -34,6 +34,8 @@ bench: $(VENV)/.dev  ## Run the benchmarks, or one: make bench ONLY=query
 
 truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about half an hour
 	$(BIN)/python benchmarks/truth_learned.py --seeds 20 --jobs 2
+	$(BIN)/python benchmarks/truth_rca.py
+	$(BIN)/python benchmarks/truth_performance.py
 
 docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py

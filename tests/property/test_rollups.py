@@ -29,13 +29,19 @@ QUESTIONS = (
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_roll_ups_change_no_answer(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", ["all", "a sample"])
+def test_roll_ups_change_no_answer(seed: int, kept: str, tmp_path: Path) -> None:
     """Records come in any order and number of batches; roll-ups are refreshed now and then."""
     draw = np.random.default_rng(seed)
     log = Logger(small_system(), to=tmp_path)
+    records = small_records(seed, requests=60)
+    if kept == "a sample":
+        weights = draw.choice([1.0, 2.0, 3.5], records["decisions"].num_rows)
+        records["decisions"] = records["decisions"].append_column("sample_weight",
+                                                                  pa.array(weights))  # fmt: skip
     batches = [
         (name, part)
-        for name, rows in small_records(seed, requests=60).items()
+        for name, rows in records.items()
         for part in _slices(rows, int(draw.integers(1, 4)), draw)
     ]
     for place, index in enumerate(draw.permutation(len(batches))):

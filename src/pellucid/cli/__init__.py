@@ -17,6 +17,7 @@ from pellucid.cli.explaining import (
     add_why,
 )
 from pellucid.cli.governing import add_control, add_value
+from pellucid.cli.locating import add_localize
 from pellucid.cli.monitoring import (
     add_compare,
     add_drift,
@@ -74,9 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (
-        _add_demo, _add_init, _add_log, add_query, add_compare, add_drift, add_performance,
-        add_maturity, add_control, add_value, add_explain, add_flips, add_change, add_why,
-        add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
+        _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_drift,
+        add_performance, add_maturity, add_control, add_value, add_explain, add_flips, add_change,
+        add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
         add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)

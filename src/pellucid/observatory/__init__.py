@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pellucid.errors import SpecError, StoreError
 from pellucid.observatory.explaining import Explaining
 from pellucid.observatory.governing import Governing
+from pellucid.observatory.locating import Locating
 from pellucid.observatory.watching import Watching
 from pellucid.store.lake import Lake, systems
 
 
-class Observatory(Explaining, Watching, Governing):
+class Observatory(Explaining, Watching, Governing, Locating):
     """The records of one system, open for questions.
 
     Parameters

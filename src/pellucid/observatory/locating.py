@@ -12,9 +12,10 @@ from pellucid.engine.plan import Scan
 from pellucid.errors import DataError, SpecError
 from pellucid.monitor.localize.localized import Localized, localized
 from pellucid.monitor.localize.reading import check_metric, read_leaves, usual_dimensions
-from pellucid.monitor.localize.scan import Search
+from pellucid.monitor.localize.search import Search
 from pellucid.monitor.query import planned
 from pellucid.observatory.monitoring import Monitoring
+from pellucid.spec.measure import measures_of
 from pellucid.spec.system import Metric
 from pellucid.windows import Window
 
@@ -82,17 +83,25 @@ class Locating(Monitoring):
             raise SpecError("localize", [f"compares {window} with {baseline}, which overlap"])
         (definition,) = self.question(metric, over=window).metrics
         check_metric(self.system, definition)
+        self._check_rows(definition, (window, baseline), where)
         dimensions = tuple(by) or self._varied(definition, window, baseline, where)
         scan, cells = self._cells(definition, dimensions, (window, baseline), where)
         sides = (_within(scan, cells, window), _within(scan, cells, baseline))
-        for own, part in zip((window, baseline), sides, strict=True):
-            if not part.num_rows:
-                raise DataError(f"localize '{definition.name}'", [
-                    f"{own} has no rows{f' where {where}' if where else ''}; widen it"
-                ])  # fmt: skip
         exposure = (window.end - window.start) / (baseline.end - baseline.start)
         read = read_leaves(definition, scan, sides, dimensions, exposure)
         return localized(definition, read, (f"{window}", f"{baseline}"), Search(most=most))
+
+    def _check_rows(self, metric: Metric, windows: tuple[Window, Window], where: str) -> None:
+        scan, cells = self._cells(metric, (), windows, where)
+        rows = measures_of(metric, is_weighted=scan.is_weighted)["n"]
+        empty = [
+            f"{window} has no rows that the metric is about"
+            f"{f' where {where}' if where else ''}: widen it, or wait for outcomes to mature"
+            for window in windows
+            if not pc.sum(_within(scan, cells, window)[f"m{scan.measures.index(rows)}"]).as_py()
+        ]
+        if empty:
+            raise DataError(f"localize '{metric.name}'", empty)
 
     def _varied(
         self, metric: Metric, window: Window, baseline: Window, where: str

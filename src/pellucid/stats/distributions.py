@@ -1,4 +1,4 @@
-"""Tails of distributions, by scipy's special functions: loaded when one is asked for."""
+"""What scipy knows of distributions and fits: loaded when it is asked for."""
 
 from __future__ import annotations
 
@@ -51,6 +51,18 @@ def normal_tails(scores: ArrayLike) -> Floats:
     """
     away = -np.abs(np.asarray(scores, dtype=np.float64))
     return np.asarray(2 * _special().ndtr(away), dtype=np.float64)
+
+
+def normal_scores(p_values: ArrayLike) -> Floats:
+    """Return how far from 0 a standard normal is with two-sided p-values; inverts `normal_tails`.
+
+    Raises
+    ------
+    MissingExtraError
+        If scipy is not installed.
+    """
+    half = np.maximum(np.asarray(p_values, dtype=np.float64) / 2, 1e-308)
+    return np.asarray(-_special().ndtri(half), dtype=np.float64)
 
 
 def student_tails(scores: ArrayLike, degrees: ArrayLike) -> Floats:
@@ -107,9 +119,7 @@ def count_tails(counts: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Floa
     above = np.where(
         is_wide, special.betainc(seen + 1, size, 1 - part), special.gammainc(seen + 1, mean)
     )
-    at = np.clip(1 - below - above, 0, 1)
-    # Far out the difference of sums near 1 is rounding: the farther tail there is all but 1.
-    at = np.minimum(at, np.exp(_log_count(special, seen, mean, size, is_wide)))
+    at = np.exp(_log_count(special, seen, mean, size, is_wide))
     return np.minimum(2 * (np.minimum(below, above) + at / 2), 1.0)
 
 
@@ -166,9 +176,8 @@ def rate_tails(hits: ArrayLike, trials: ArrayLike, mean: ArrayLike, within: Arra
     above = special.betainc(second, first, 1 - share)
     tails = np.minimum(2 * np.minimum(below, above), 1.0)
     # Only what may be told is worth an exact sum.
-    exact = (count <= _MOST_SUMMED) & (count > 0) & (tails < _WORTH_SUMMING) & (count == np.rint(count))
-    small = (count <= _FEW) & (count > 0) & (count == np.rint(count))
-    exact |= small
+    is_whole = (count > 0) & (count == np.rint(count))
+    exact = is_whole & ((count <= _FEW) | (tails < _WORTH_SUMMING)) & (count <= _MOST_SUMMED)
     tails = np.array(np.where(count > 0, tails, 1.0))
     if exact.any():
         law = 1 / held[exact] - 1
@@ -193,10 +202,10 @@ def _summed_tails(
         live = np.arange(len(seen))
         while len(live):
             here, n, one, two = place[live], count[live], first[live], second[live]
-            if step > 0:
-                ratio = (n - here) / (here + 1) * (here + one) / np.maximum(n - here - 1 + two, 1e-300)
-            else:
-                ratio = here / (n - here + 1) * (n - here + two) / np.maximum(here - 1 + one, 1e-300)
+            # One hit more is one miss fewer: downwards is upwards in misses.
+            if step < 0:
+                here, one, two = n - here, two, one
+            ratio = (n - here) / (here + 1) * (here + one) / np.maximum(n - here - 1 + two, 1e-300)
             grown = term[live] * ratio
             term[live] = grown
             total[live] += grown
@@ -204,6 +213,31 @@ def _summed_tails(
             live = live[(grown > _NOTHING * total[live]) & (total[live] < 1)]
         tails.append(total)
     return np.minimum(2 * np.minimum(*tails), 1.0)
+
+
+def normal_tail(score: ArrayLike) -> Floats:
+    """Return the probability of a standard normal as large or larger.
+
+    Raises
+    ------
+    MissingExtraError
+        If scipy is not installed.
+    """
+    return np.asarray(_special().ndtr(-np.asarray(score, dtype=np.float64)))
+
+
+def isotonic_fit(values: Floats, weights: Floats) -> Floats:
+    """Return the rising sequence that is nearest to some values, by weighted squares.
+
+    Raises
+    ------
+    MissingExtraError
+        If scipy is not installed.
+    """
+    _special()
+    from scipy.optimize import isotonic_regression
+
+    return np.asarray(isotonic_regression(values, weights=weights).x, dtype=np.float64)
 
 
 def _special() -> ModuleType:

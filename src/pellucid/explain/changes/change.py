@@ -58,7 +58,7 @@ def share_change(
 
     References
     ----------
-    Das Gupta, P. (1993), as in `shares.product_effects`: factors are the share of each cell, the
+    Das Gupta, P. (1993), as in `shapley.product_effects`: factors are the share of each cell, the
     share of each set of eligible candidates in it, and how often each stage of the policy picks the
     candidate there. Layers follow each other as in the policy.
     """

@@ -1,0 +1,1 @@
+"""Where a change comes from: the slices, combinations of dimensions, that account for it."""
