@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 
 from pellucid.engine.plan import make_scan
 from pellucid.engine.sql import quoted, rows_statement, snippet
 from pellucid.errors import SpecError
 from pellucid.monitor.policy.arms import ArmGap, arm_gap
 from pellucid.monitor.policy.value import LoggedPicks, PolicyValue, value_of
-from pellucid.observatory.judging import Judging
+from pellucid.observatory.judging import Judging, floats_of
 from pellucid.schema.files import TableFiles
 from pellucid.spec.expression import STRING, columns, problems_in
 from pellucid.spec.measure import Measure
@@ -154,7 +153,7 @@ class Governing(Judging):
             "ON c.decision_id = l.decision_id AND c.candidate_id = l.pick"
         )
         found = self.records.engine.query(sql, {**self.files(scan), **self._candidates(window)})
-        numbers = {name: _floats(found.column(name)) for name in
+        numbers = {name: floats_of(found.column(name)) for name in
                    ("reward", "propensity", "chance", "score", "policy_score")}  # fmt: skip
         return LoggedPicks(
             day=found.column("day").to_numpy(), is_same=np.asarray(found.column("is_same")),
@@ -168,7 +167,3 @@ class Governing(Judging):
             "is_eligible AND propensity > 0 AND probability > 0"))], windows=[window],
             as_of=self.latest())  # fmt: skip
         return {"candidates": self.files(scan)["candidates"]}
-
-
-def _floats(column: pa.ChunkedArray) -> np.ndarray:
-    return column.cast(pa.float64()).fill_null(float("nan")).to_numpy()

@@ -190,16 +190,17 @@ class Judging(Monitoring):
         )  # fmt: skip
         rows = self.records.engine.query(rows_statement(scan, names), self.files(scan))
         is_mature = np.asarray(rows.column(f"{outcome.name}_mature"))
-        value = _floats(rows.column(outcome.name))
+        value = floats_of(rows.column(outcome.name))
         labels = np.where(is_mature, np.where(np.isnan(value), np.nan, value >= 1), np.nan)
         return Scored(
             pc.cast(rows.column("decided_at"), pa.int64()).to_numpy(),
-            _floats(rows.column("chosen_probability")), labels, ~is_mature,
-            {name.removeprefix("cutoff_"): _floats(rows.column(name)) for name in cutoffs},
+            floats_of(rows.column("chosen_probability")), labels, ~is_mature,
+            {name.removeprefix("cutoff_"): floats_of(rows.column(name)) for name in cutoffs},
         )  # fmt: skip
 
 
-def _floats(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+def floats_of(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a column as numbers, NaN where it has none."""
     return pc.fill_null(pc.cast(column, pa.float64()), np.nan).to_numpy()
 
 

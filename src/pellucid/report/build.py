@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +10,7 @@ from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.figures import numbers
 from pellucid.observatory import Observatory
 from pellucid.report.content import Definition, ReportContent, Section
-from pellucid.report.page import render_report
+from pellucid.report.page import render_report, write_page
 from pellucid.report.questions import Asked, ask
 from pellucid.report.sections import (
     eligibility_section,
@@ -68,13 +66,7 @@ def write_report(
         If Jinja or Plotly is not installed.
     """
     content = report_content(obs, over=over, as_of=as_of, decision_id=decision_id, learned=learned)
-    page = render_report(content)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(page)
-    Path(aside).chmod(0o644)
-    Path(aside).replace(path)
-    return path.stat().st_size
+    return write_page(render_report(content), path)
 
 
 def report_content(

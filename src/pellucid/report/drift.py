@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +14,7 @@ from pellucid.figures import numbers
 from pellucid.figures.tokens import css_variables
 from pellucid.monitor.drift.drift import Drift
 from pellucid.monitor.drift.report import ColumnDrift, DriftReport
+from pellucid.report.page import write_page
 
 _MOST_BARS = 24
 _WIDTH, _HEIGHT = 240.0, 44.0
@@ -88,13 +87,7 @@ def write_drift(report: DriftReport, path: Path) -> int:
     MissingExtraError
         If jinja2 is not installed.
     """
-    page = render_drift(report)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(page)
-    Path(aside).chmod(0o644)
-    Path(aside).replace(path)
-    return path.stat().st_size
+    return write_page(render_drift(report), path)
 
 
 def _row(item: ColumnDrift) -> Row:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import tempfile
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from pellucid.errors import MissingExtraError
 from pellucid.figures.figure import CONFIG, plotly_script, script_json
@@ -51,6 +54,16 @@ def render_report(content: ReportContent) -> str:
         csv_json=lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us
         sparkline=sparkline,
     )
+
+
+def write_page(page: str, path: Path) -> int:
+    """Write a page as one file, whole or not at all; return its size in bytes."""
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(page)
+    Path(aside).chmod(0o644)
+    Path(aside).replace(path)
+    return path.stat().st_size
 
 
 @cache
