@@ -32,7 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Later than any record: what a roll-up holds is settled by the question, not by the clock.
 ALWAYS = datetime(9000, 1, 1, tzinfo=UTC)
 _DAY_US = 24 * HOUR_US
-_DAYS_AT_ONCE = 31
+_DAYS_AT_ONCE = 7
 
 
 @dataclass(frozen=True, slots=True)
