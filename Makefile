@@ -36,6 +36,7 @@ truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about half an hour
 	$(BIN)/python benchmarks/truth_learned.py --seeds 20 --jobs 2
 	$(BIN)/python benchmarks/truth_rca.py
 	$(BIN)/python benchmarks/truth_performance.py
+	$(BIN)/python benchmarks/truth_anomalies.py
 
 docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py

@@ -34,6 +34,7 @@ from pellucid.cli.options import (
     add_lake,
     add_window,
 )
+from pellucid.cli.spotting import add_anomalies
 from pellucid.cli.traffic import add_flow, add_learned, add_rules, add_traffic, add_what_if
 from pellucid.errors import PellucidError
 
@@ -75,10 +76,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pellucid {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (
-        _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_drift,
-        add_performance, add_maturity, add_control, add_value, add_explain, add_flips, add_change,
-        add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned, add_models,
-        add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
+        _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_anomalies,
+        add_drift, add_performance, add_maturity, add_control, add_value, add_explain, add_flips,
+        add_change, add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned,
+        add_models, add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser

@@ -9,11 +9,12 @@ from pellucid.errors import SpecError, StoreError
 from pellucid.observatory.explaining import Explaining
 from pellucid.observatory.governing import Governing
 from pellucid.observatory.locating import Locating
+from pellucid.observatory.spotting import Spotting
 from pellucid.observatory.watching import Watching
 from pellucid.store.lake import Lake, systems
 
 
-class Observatory(Explaining, Watching, Governing, Locating):
+class Observatory(Explaining, Watching, Governing, Locating, Spotting):
     """The records of one system, open for questions.
 
     Parameters

@@ -11,7 +11,7 @@ from pellucid.errors import MissingExtraError
 
 Floats = NDArray[np.float64]
 
-# Sums of a beta-binomial: always up to so many trials, and for rare values up to so many.
+# Sums of a beta-binomial: always of so few hits or misses; for rare values up to so many trials.
 _FEW, _MOST_SUMMED = 30, 2000
 _WORTH_SUMMING = 0.01
 _LEAST_WITHIN = 1e-7
@@ -137,7 +137,7 @@ def _log_count(
 def rate_tails(hits: ArrayLike, trials: ArrayLike, mean: ArrayLike, within: ArrayLike) -> Floats:
     """Return two-sided mid-p-values of hits among trials whose rate itself varies.
 
-    A beta-binomial. Above 2,000 trials, the beta distribution with its mean and variance.
+    A beta-binomial; of many trials the beta distribution with its mean and variance, which is near.
 
     Parameters
     ----------
@@ -171,13 +171,18 @@ def rate_tails(hits: ArrayLike, trials: ArrayLike, mean: ArrayLike, within: Arra
     spread = (1 + (count - 1) * held) / np.maximum(count, 1)
     strength = np.maximum(1 / spread - 1, 1e-9)
     first, second = mean * strength, (1 - mean) * strength
-    share = np.clip(np.divide(seen, count, out=np.zeros_like(mean), where=count > 0), 0, 1)
+    share = np.divide(seen, count, out=np.zeros_like(mean), where=count > 0)
+    # No hit at all, or nothing but hits, is half of the last step of a curve that has no steps.
+    edge = 0.25 / np.maximum(count, 1)
+    share = np.clip(share, edge, 1 - edge)
     below = special.betainc(first, second, share)
     above = special.betainc(second, first, 1 - share)
     tails = np.minimum(2 * np.minimum(below, above), 1.0)
     # Only what may be told is worth an exact sum.
     is_whole = (count > 0) & (count == np.rint(count))
-    exact = is_whole & ((count <= _FEW) | (tails < _WORTH_SUMMING)) & (count <= _MOST_SUMMED)
+    rare = count * np.minimum(mean, 1 - mean)
+    is_short = (count <= _MOST_SUMMED) | ((rare <= _FEW) & (count <= _MOST_SUMMED**2))
+    exact = is_whole & is_short & ((rare <= _FEW) | (tails < _WORTH_SUMMING))
     tails = np.array(np.where(count > 0, tails, 1.0))
     if exact.any():
         law = 1 / held[exact] - 1
