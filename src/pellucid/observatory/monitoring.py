@@ -146,6 +146,11 @@ class Monitoring(Opened):
         default = window if conditions else window.previous
         baseline = self.window(versus) if versus else default
         windows = [window] if window == baseline else [window, baseline]
+        if len(windows) > 1 and baseline.start < window.end and window.start < baseline.end:
+            raise SpecError("compare", [
+                f"compares {window} with {baseline}, which overlap: decisions would count on both "
+                "sides"
+            ])  # fmt: skip
         asked = self.question(*metrics, by=by, where=where, over=windows, top=top,
                               confidence=confidence)  # fmt: skip
         asked = replace(asked, segments=tuple(
@@ -155,8 +160,9 @@ class Monitoring(Opened):
         rows = answer.rows
         parts = []
         for own, name in ((window, SIDE), (baseline, OTHER)):
-            picked = pc.equal(rows.column("start_at"), pa.scalar(own.start, rows.schema.field(
-                "start_at").type))  # fmt: skip
+            time = rows.schema.field("start_at").type
+            picked = pc.and_(pc.equal(rows.column("start_at"), pa.scalar(own.start, time)),
+                             pc.equal(rows.column("end_at"), pa.scalar(own.end, time)))  # fmt: skip
             segment = name if conditions else WHOLE
             parts.append(rows.filter(pc.and_(picked, pc.equal(rows.column("segment"), segment))))
         names = (side or f"{window}", other or ("everything else" if side else f"{baseline}"))
@@ -201,8 +207,8 @@ class Monitoring(Opened):
             problems.append(f"confidence {confidence} is not between 0 and 1")
         if as_of is not None and (not isinstance(as_of, datetime) or as_of.tzinfo is None):
             problems.append(f"as_of {as_of!r} is not a datetime with a time zone")
-        if top is not None and top < 1:
-            problems.append(f"top {top} is not at least 1")
+        if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
+            problems.append(f"top {top} is not at least 1, and whole")
         if problems:
             raise SpecError("query", problems)
         definitions = [

@@ -80,6 +80,10 @@ class Watching(Monitoring):
         logged = [day for day in prior if any(day in found for found in by_day.values())]
         # A baseline that begins before the records do is named by what there is of it.
         names = (str(window), str(window_of([logged[0], prior[-1]]) if logged else before))
+        if not any(day in found for day in now for found in by_day.values()) or not logged:
+            empty = before if not logged else window
+            picked_by = f" where {where}" if where else ""
+            raise SpecError("drift", [f"has no records in {empty}{picked_by}; nothing to compare"])
         kept = {name: found for name, found in by_day.items() if any(day in found for day in prior)}
         return drift_report(
             {name: _sum(found, now) for name, found in kept.items()},
@@ -128,6 +132,8 @@ class Watching(Monitoring):
         self, columns: Sequence[Profiled], window: Window, where: str, labels: dict[str, str]
     ) -> DriftReport:
         features = [item for item in columns if item.group == "feature"]
+        if not features:
+            raise SpecError("drift", ["compares features with training; none is asked for"])
         model = self._model_of(window)
         rows = self.records.rows(TRAINING, where=f"model_id = {text(model)}")
         if not rows.num_rows:

@@ -72,7 +72,7 @@ def test_by_default_the_window_before_is_the_baseline(obs: Observatory) -> None:
 
 
 def test_totals_of_unequal_windows_are_said_to_be(obs: Observatory) -> None:
-    longer = Window(START, START + timedelta(days=6))
+    longer = Window(START + timedelta(days=4), START + timedelta(days=10))
     rows = obs.compare("decision_count", "approval_rate", over=longer, versus=FIRST).rows
     notes = dict(zip(rows.column("metric").to_pylist(), rows.column("note").to_pylist(),
                      strict=True))  # fmt: skip
@@ -85,6 +85,8 @@ def test_what_cannot_be_compared_is_said(obs: Observatory) -> None:
         obs.compare("approval_rate", other="arm = 'control'")
     with pytest.raises(SpecError, match="top 0 is not at least 1"):
         obs.compare("approval_rate", by=["card"], top=0)
+    with pytest.raises(SpecError, match="which overlap"):
+        obs.compare("approval_rate", over=FIRST, versus=Window(START, START + timedelta(days=2)))
 
 
 @pytest.mark.parametrize("metric", ["approval_rate", "traffic_share", "decision_count"])

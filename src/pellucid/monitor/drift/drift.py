@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from pellucid.monitor.drift.support import UNSEEN, Support, shared_support
+from pellucid.monitor.drift.support import Support, shared_support
 from pellucid.monitor.profiles.profile import Profile
 from pellucid.stats.distances import (
     Chance,
@@ -132,7 +132,7 @@ def drift_of(
         column=column, kind=baseline.binning.kind, n=profile.n, baseline_n=baseline.n,
         missing=_share(profile.nulls, profile.n),
         baseline_missing=_share(baseline.nulls, baseline.n),
-        unseen=_unseen(profile, baseline, support),
+        unseen=_unseen(profile, baseline),
         psi=index, psi_excess=index - expected, psi_noise=limit,
         jensen_shannon=float(jensen_shannon(support.counts, support.baseline)),
         hellinger=float(hellinger(support.counts, support.baseline)),
@@ -158,13 +158,12 @@ def _chance(days: Sequence[Profile], baseline: Profile, used: int) -> Chance:
     return observed_chance(np.array(indices), np.array(sizes), used)
 
 
-def _unseen(profile: Profile, baseline: Profile, support: Support) -> float:
+def _unseen(profile: Profile, baseline: Profile) -> float:
     if not profile.n or not baseline.known:
         return 0.0
     if baseline.binning.kind == "category":
-        if UNSEEN not in support.names:
-            return 0.0
-        return _share(int(support.counts[support.names.index(UNSEEN)]), profile.n)
+        new = sum(count for name, count in profile.levels.items() if name not in baseline.levels)
+        return _share(new, profile.n)
     used = np.flatnonzero(baseline.counts)
     inside = profile.counts[used[0] : used[-1] + 1].sum()
     return _share(int(profile.counts.sum() - inside), profile.n)

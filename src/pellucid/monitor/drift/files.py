@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pellucid.errors import DataError
 from pellucid.monitor.drift.report import DriftReport, drift_report
 from pellucid.monitor.profiles.files import profile_baseline, profile_files
 
@@ -37,6 +38,8 @@ def drift_of_files(current: Paths, baseline: Paths, *, columns: Sequence[str] = 
         If scipy is not installed.
     """
     before, now = _paths(baseline), _paths(current)
+    if not before or not now:
+        raise DataError("drift", [f"has no {'baseline' if not before else 'current'} file"])
     baselines = profile_baseline(before, columns=columns)
     profiles = profile_files(now, {name: item.binning for name, item in baselines.items()})
     return drift_report(profiles, baselines, names=(_said(now), _said(before)))

@@ -149,6 +149,8 @@ def _effect(drift: Drift) -> float:
 def _why(drift: Drift) -> str:
     """Return what changed most, in words."""
     parts = []
+    if not drift.n or not drift.baseline_n:
+        return f"no rows in the {'window' if not drift.n else 'baseline'}"
     if drift.n and drift.missing == 1 and drift.baseline_missing < 1:
         return "all values are missing now"
     if drift.baseline_n and drift.baseline_missing == 1:
@@ -178,7 +180,8 @@ def _number(value: float) -> str:
 
 
 def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:
-    moved = [item for item in found if item.verdict in ("moved", "no values")]
+    moved = [item for item in found if item.verdict == "moved"]
+    empty = sum(item.verdict == "no values" for item in found)
     slightly = sum(item.verdict == "slightly" for item in found)
     few = sum(item.verdict == "too few rows" for item in found)
     said = f"Of {len(found)} columns, {len(moved) or 'none'} moved in {names[0]} against {names[1]}"
@@ -189,6 +192,8 @@ def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:
     said += "."
     if slightly:
         said += f" {slightly} more moved by more than chance, and by too little to matter."
+    if empty:
+        said += f" {empty} {'has' if empty == 1 else 'have'} no rows to compare."
     if few:
         said += f" {few} have too few rows to tell."
     return said

@@ -13,6 +13,7 @@ from pellucid.monitor.profiles.profile import Binning, Profile
 
 Floats = NDArray[np.float64]
 MISSING, UNSEEN, OTHER = "(missing)", "(unseen before)", "(other)"
+OUTSIDE = "(outside the former range)"
 # As many bins as METHODS' noise floor was measured with; more would only add noise.
 COARSE_BINS = 20
 _MOST_LEVELS = 200
@@ -50,14 +51,20 @@ def shared_support(profile: Profile, baseline: Profile) -> Support:
     if baseline.binning.kind == "category":
         return _levels(profile, baseline)
     edges = coarse_edges(baseline)
-    starts = edges[:-1]
-    counts, before = (
-        np.add.reduceat(item.counts, starts).astype(np.float64) for item in (profile, baseline)
-    )
-    names = _spans(baseline.binning, edges)
-    return Support(
-        (*names, MISSING), np.append(counts, profile.nulls), np.append(before, baseline.nulls)
-    )
+    used = np.flatnonzero(baseline.counts)
+    within = slice(used[0], used[-1] + 1) if len(used) else slice(0, len(baseline.counts))
+    sides = []
+    for item in (profile, baseline):
+        inside = np.zeros_like(item.counts)
+        inside[within] = item.counts[within]
+        bins = np.add.reduceat(inside, edges[:-1])
+        outside = item.counts.sum() - inside.sum()
+        sides.append(np.array([*bins, outside, item.nulls], dtype=np.float64))
+    names = (*_spans(baseline.binning, edges), OUTSIDE, MISSING)
+    counts, before = sides
+    if not counts[-2]:
+        names, counts, before = (*names[:-2], MISSING), np.delete(counts, -2), np.delete(before, -2)
+    return Support(names, counts, before)
 
 
 def coarse_edges(baseline: Profile) -> NDArray[np.int64]:
@@ -67,7 +74,11 @@ def coarse_edges(baseline: Profile) -> NDArray[np.int64]:
     """
     total = np.cumsum(baseline.counts)
     wanted = total[-1] * np.arange(1, COARSE_BINS) / COARSE_BINS
-    inner = np.unique(np.searchsorted(total, wanted) + 1)
+    places = np.searchsorted(total, wanted)
+    # A fine bin that holds much by itself is cut off on both sides.
+    heavy = places[baseline.counts[places] * COARSE_BINS >= total[-1]]
+    inner = np.unique(np.concatenate([places + 1, heavy]))
+    inner = inner[inner > 0]
     edges, held = [0], 0
     for edge in inner.tolist():
         # A bin without rows of the baseline would only tell of noise.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import Counter
 from typing import Any, Literal
 
@@ -27,7 +29,9 @@ _MOST_WHOLE = 1024
 _MARGIN = 0.25
 # Bits of entropy by which the log scale must tell values apart better to be taken.
 _CLEARLY = 0.5
-_NARROWEST = 1e-300
+# Beyond it a float cannot hold the half below a whole number.
+_MOST_EXACT = 2.0**51
+_LARGEST = sys.float_info.max
 _FINITE_BITS = (-9.218868437227405e18, 9.218868437227405e18)
 
 
@@ -36,9 +40,16 @@ def is_profiled(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return is_profiled(kind.value_type)
     return (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+        is_number(kind) or pa.types.is_boolean(kind)
         or pa.types.is_string(kind) or pa.types.is_large_string(kind)
     )  # fmt: skip
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether columns of a type are counted as numbers."""
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
 
 
 def choose_binning(sample: pa.ChunkedArray, low: float, high: float) -> Binning:
@@ -63,19 +74,23 @@ def choose_binning(sample: pa.ChunkedArray, low: float, high: float) -> Binning:
         high = float(np.nanmax([high, values.max()]))
     if not (np.isfinite(low) and np.isfinite(high)):
         low, high = 0.0, 1.0
-    if pa.types.is_integer(kind) and high - low < _MOST_WHOLE:
+    if pa.types.is_integer(kind) and high - low < _MOST_WHOLE and max(-low, high) < _MOST_EXACT:
         margin = round(_MARGIN * (high - low)) + 1
         return Binning(kind="whole", low=low - margin - 0.5, high=high + margin + 0.5,
                        bins=int(high - low) + 2 * margin + 1)  # fmt: skip
-    if high - low < _NARROWEST:
+    if high - low <= 8 * math.ulp(max(abs(low), abs(high))):
         # One value: bins around it, to tell what joins it later.
-        low, high = low - max(abs(low), 1.0), high + max(abs(high), 1.0)
+        low = max(low - max(abs(low), 1.0), -_LARGEST)
+        high = min(high + max(abs(high), 1.0), _LARGEST)
     if not np.isfinite(2 * (high - low) + max(abs(low), abs(high))):
         return _wider(low, high, "log")
-    choices = [_wider(low, high, scale) for scale in ("linear", "log")]
+    choices = [_wider(low, high, "linear")]
+    ends = ordered_bits(np.array([low, high])).astype(np.float64)
+    if ends[1] - ends[0] > BINS * BINS:
+        choices.append(_wider(low, high, "log"))
     spread = [_entropy(np.bincount(_places(item, values), minlength=BINS + 2)) if len(values) else 0
               for item in choices]  # fmt: skip
-    return choices[1] if spread[1] > spread[0] + _CLEARLY else choices[0]
+    return choices[-1] if spread[-1] > spread[0] + _CLEARLY else choices[0]
 
 
 def _wider(low: float, high: float, scale: Literal["linear", "log"]) -> Binning:
@@ -116,10 +131,12 @@ def _numbers(column: pa.ChunkedArray, binning: Binning, nulls: int) -> Profile:
             counts += np.bincount(_places(binning, values), minlength=binning.bins + 2)
             finite = values[np.isfinite(values)]
             infinite += len(values) - len(finite)
-            total, squares = total + float(finite.sum()), squares + _squares(finite)
+            off = finite - binning.centre
+            total, squares = total + float(off.sum()), squares + _squares(off)
             continue
         counts += np.bincount(_places(binning, values), minlength=binning.bins + 2)
-        total, squares = total + chunk_total, squares + _squares(values)
+        off = values - binning.centre if binning.centre else values
+        total, squares = total + float(off.sum()), squares + _squares(off)
     return Profile(binning, n, nulls, counts, {}, total, squares, infinite)
 
 
@@ -146,6 +163,8 @@ def _places(binning: Binning, values: Floats) -> NDArray[np.int32]:
 
 def _floats(column: pa.ChunkedArray) -> Floats:
     """Return the values of a numeric column without nulls."""
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
     parts = [_buffer(chunk) for chunk in column.chunks if len(chunk)]
     if not parts:
         return np.zeros(0)

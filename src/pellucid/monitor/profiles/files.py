@@ -10,7 +10,12 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from pellucid.errors import DataError
-from pellucid.monitor.profiles.counting import choose_binning, is_profiled, profile_of
+from pellucid.monitor.profiles.counting import (
+    choose_binning,
+    is_number,
+    is_profiled,
+    profile_of,
+)
 from pellucid.monitor.profiles.profile import Binning, Profile, empty_profile
 
 _SAMPLE_ROWS = 65_536
@@ -122,11 +127,16 @@ def _columns(files: Sequence[pq.ParquetFile], name: str) -> Iterator[tuple[int, 
 
 
 def _mismatch(kind: pa.DataType, binning: Binning) -> str:
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if pa.types.is_null(kind) or is_number == (binning.kind != "category"):
+    if pa.types.is_null(kind):
+        return ""
+    if not is_profiled(kind):
+        return f"is {kind} here, which has no profile"
+    if is_number(kind) == (binning.kind != "category"):
         return ""
     said = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return f"is {said} here, and {'numbers' if not is_number else 'no number'} in the baseline"
+    return (
+        f"is {said} here, and {'numbers' if not is_number(kind) else 'no number'} in the baseline"
+    )
 
 
 def _opened(path: str, filesystem: fs.FileSystem | None) -> pq.ParquetFile:

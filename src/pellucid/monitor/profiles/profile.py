@@ -40,6 +40,11 @@ class Binning:
     bins: int = 0
 
     @property
+    def centre(self) -> float:
+        """What sums of the values are taken about, lest large ones swallow small differences."""
+        return self.low / 2 + self.high / 2 if self.scale == "linear" else 0.0
+
+    @property
     def edges(self) -> Floats:
         """Edges of the bins; shape (bins + 1,)."""
         if self.scale == "linear":
@@ -64,7 +69,7 @@ class Profile:
     levels : mapping of str to int
         Rows of each value of a category; empty for numbers.
     total, squares : float
-        Sum of the values and of their squares; of finite ones.
+        Sum of the values and of their squares, both less the centre of the bins; of finite ones.
     infinite : int
         Values that are not finite; counted below or above too.
     """
@@ -87,7 +92,9 @@ class Profile:
     def mean(self) -> float:
         """Mean of the finite values; NaN where there are none."""
         count = self.known - self.infinite
-        return self.total / count if count and self.binning.kind != "category" else float("nan")
+        if not count or self.binning.kind == "category":
+            return float("nan")
+        return self.binning.centre + self.total / count
 
     @property
     def deviation(self) -> float:
@@ -95,7 +102,8 @@ class Profile:
         count = self.known - self.infinite
         if not count or self.binning.kind == "category":
             return float("nan")
-        return float(np.sqrt(max(self.squares / count - (self.total / count) ** 2, 0)))
+        mean = self.total / count
+        return float(np.sqrt(max(self.squares / count - mean * mean, 0)))
 
     def __add__(self, other: Profile) -> Profile:
         """Return the profile of the rows of both.

@@ -11,7 +11,12 @@ import pyarrow.compute as pc
 from pellucid.engine.plan import Scan, make_scan
 from pellucid.engine.sql import rows_statement
 from pellucid.errors import SpecError
-from pellucid.monitor.profiles.counting import choose_binning, is_profiled, profile_of
+from pellucid.monitor.profiles.counting import (
+    choose_binning,
+    is_number,
+    is_profiled,
+    profile_of,
+)
 from pellucid.monitor.profiles.days import Days, window_of
 from pellucid.monitor.profiles.profile import Binning, Profile
 from pellucid.monitor.profiles.tables import CANDIDATES, DECISIONS, Profiled
@@ -98,7 +103,7 @@ def profile_training(rows: pa.Table, columns: Sequence[Profiled]) -> dict[str, P
 
 def binning_of(values: pa.ChunkedArray) -> Binning:
     """Return how to count values that are all at hand."""
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+    if is_number(values.type):
         ends = pc.min_max(values).as_py()
         low, high = (float("nan") if ends[end] is None else float(ends[end])
                      for end in ("min", "max"))  # fmt: skip

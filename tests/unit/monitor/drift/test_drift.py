@@ -50,7 +50,7 @@ def test_bins_are_about_as_full(seed: int, distinct: int) -> None:
     np.testing.assert_array_equal(support.counts, support.baseline)
     assert support.baseline.sum() == 2_000
     assert (support.baseline[:-1] > 0).all(), "a bin without rows would only tell of noise"
-    assert len(support.names) == len(support.counts) <= 22
+    assert len(support.names) == len(support.counts) <= 42
 
 
 def test_the_span_of_each_bin_is_named() -> None:
@@ -110,6 +110,38 @@ def test_awkward_columns_have_a_verdict(
     item = drift_report({"x": one}, {"x": two}, names=("now", "before")).columns[0]
     assert item.verdict == verdict
     assert words in item.why
+
+
+@pytest.mark.parametrize("share", [0.96, 0.04, 0.5])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.decimal128(23, 2), pa.string()])
+def test_a_flag_that_turns_is_found_however_it_is_written(share: float, kind: pa.DataType) -> None:
+    draw = np.random.default_rng(7)
+    sides = [(draw.random(5_000) < chance).astype(int) for chance in (1 - share / 2, share)]
+    for flip in (False, True):
+        columns = [pa.array(1 - side if flip else side).cast(pa.int64()).cast(kind)
+                   for side in sides]  # fmt: skip
+        now, before = profiles(*columns)
+        item = drift_report({"x": now}, {"x": before}, names=("now", "before")).columns[0]
+        assert item.verdict == "moved"
+        assert item.drift.psi > 0.05
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e9, 1.7e9])
+def test_an_offset_changes_no_distance(offset: float) -> None:
+    draw = np.random.default_rng(8)
+    before, now = draw.normal(0, 1, 20_000), draw.normal(0.3, 1, 20_000)
+    found = drift_of("x", *profiles(now + offset, before + offset))
+    assert found.wasserstein == pytest.approx(
+        stats.wasserstein_distance(now, before) / before.std(), rel=0.05
+    )
+
+
+def test_large_ids_have_a_profile() -> None:
+    for values in ([2**60 + 1] * 500, list(range(2**60, 2**60 + 900)), [2**62, -(2**62)] * 100):
+        now, before = profiles(pa.array(values), pa.array(values))
+        assert drift_of("x", now, before).psi == 0
+    far = np.random.default_rng(9).normal(1e15, 1, 2_000)
+    assert drift_of("x", *profiles(far, far)).psi == 0
 
 
 def test_no_rows_are_no_drift() -> None:

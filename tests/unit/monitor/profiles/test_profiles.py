@@ -36,8 +36,9 @@ def test_every_row_is_counted_once(values: list[float | None]) -> None:
     assert profile.counts.sum() == profile.known
     finite = [value for value in values if value is not None and np.isfinite(value)]
     assert profile.infinite == len(values) - missing - len(finite)
-    if finite and abs(np.sum(finite)) < 1e300:
-        assert profile.mean == pytest.approx(np.mean(finite), rel=1e-9, abs=1e-300)
+    largest = max(map(abs, finite), default=0.0)
+    if finite and largest < 1e290:
+        assert profile.mean == pytest.approx(np.mean(finite), rel=1e-9, abs=1e-9 * largest)
 
 
 @given(FLOATS, FLOATS)
@@ -68,7 +69,7 @@ def test_slices_and_booleans_are_counted() -> None:
     assert profile_of(column, binning_of(column)).levels == {"false": 1, "true": 2}
     numbers = pa.chunked_array([pa.array([1, 2, None, 4, 4], pa.int32()).slice(1, 3)])
     profile = profile_of(numbers, binning_of(numbers))
-    assert (profile.n, profile.nulls, profile.total) == (3, 1, 6.0)
+    assert (profile.n, profile.nulls, profile.mean) == (3, 1, 3.0)
 
 
 def test_bins_hold_the_values_that_their_edges_say() -> None:
