@@ -69,6 +69,8 @@ def choose_binning(sample: pa.ChunkedArray, low: float, high: float) -> Binning:
         return Binning(kind="category")
     values = _floats(sample.drop_null())
     values = values[np.isfinite(values)]
+    # Infinite ends are no range: such values are counted below and above all bins.
+    low, high = (end if math.isfinite(end) else math.nan for end in (low, high))
     if len(values):
         low = float(np.nanmin([low, values.min()]))
         high = float(np.nanmax([high, values.max()]))
@@ -88,8 +90,11 @@ def choose_binning(sample: pa.ChunkedArray, low: float, high: float) -> Binning:
     ends = ordered_bits(np.array([low, high])).astype(np.float64)
     if ends[1] - ends[0] > BINS * BINS:
         choices.append(_wider(low, high, "log"))
-    spread = [_entropy(np.bincount(_places(item, values), minlength=BINS + 2)) if len(values) else 0
-              for item in choices]  # fmt: skip
+    with np.errstate(over="ignore"):
+        spread = [
+            _entropy(np.bincount(_places(item, values), minlength=BINS + 2)) if len(values) else 0
+            for item in choices
+        ]
     return choices[-1] if spread[-1] > spread[0] + _CLEARLY else choices[0]
 
 

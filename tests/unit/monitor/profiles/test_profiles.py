@@ -95,7 +95,7 @@ def test_heavy_tails_take_the_log_scale() -> None:
 
 @pytest.mark.parametrize("values", [
     [], [None, None], [3.0], [0.0, 0.0], [np.nan], [np.inf, -np.inf], [5e-324, 0.0],
-    [1.7e308, -1.7e308],
+    [1.7e308, -1.7e308], [2.6e305, np.inf], [-np.inf, 1.0, 2.0],
 ])  # fmt: skip
 def test_awkward_columns_have_a_profile(values: list[float | None]) -> None:
     column = pa.chunked_array([pa.array(values, pa.float64())])
