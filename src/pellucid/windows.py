@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pellucid.errors import SpecError
 
 _MOST_UNITS = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GRAINS = ("1h", "1d", "1w")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
           "w": timedelta(weeks=1)}  # fmt: skip
@@ -42,6 +43,16 @@ class Window:
     def previous(self) -> Window:
         """The window of the same length that ends where this one starts."""
         return Window(self.start - (self.end - self.start), self.start)
+
+
+def micros(instant: datetime) -> int:
+    """Return an instant as whole microseconds since 1970, as Arrow stores it."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_of(micros_since_1970: int) -> datetime:
+    """Return the instant of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros_since_1970)
 
 
 def _said(instant: datetime) -> str:

@@ -46,6 +46,16 @@ def key_names(scan: Scan) -> tuple[str, ...]:
     return (*scan.by, *period, *bucket, *segments)
 
 
+def result_schema(scan: Scan) -> pa.Schema:
+    """Return the schema of what `Engine.run` returns for a scan."""
+    kinds: dict[str, pa.DataType] = {}
+    for name in key_names(scan):
+        kinds[name] = pa.bool_() if name.startswith("segment_") else pa.string()
+    kinds |= {name: pa.int64() for name in (PERIOD, BUCKET) if name in kinds}
+    kinds |= {f"m{place}": measure_type(item) for place, item in enumerate(scan.measures)}
+    return pa.schema(list(kinds.items()))
+
+
 def measure_type(measure: Measure) -> pa.DataType:
     """Return the Arrow type of a measure: exact for counts, whole sums and text."""
     if measure.fold == "count":

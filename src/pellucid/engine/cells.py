@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pellucid.spec.measure import Measure
 
-_MERGES = {"smallest": "min", "largest": "max"}
+MERGES = {"smallest": "min", "largest": "max"}
 
 
 def merge(cells: pa.Table, keys: Sequence[str], measures: Sequence[Measure]) -> pa.Table:
@@ -31,7 +31,7 @@ def merge(cells: pa.Table, keys: Sequence[str], measures: Sequence[Measure]) -> 
     """
     names = [f"m{index}" for index in range(len(measures))]
     folds = [
-        (name, _MERGES.get(measure.fold, "sum"))
+        (name, MERGES.get(measure.fold, "sum"))
         for name, measure in zip(names, measures, strict=True)
     ]
     merged = cells.group_by(list(keys), use_threads=False).aggregate(folds)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pellucid.engine.base import key_names, measure_type
+from pellucid.engine.base import result_schema
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import quoted, render, statement, text
 from pellucid.errors import EngineError
@@ -46,11 +46,7 @@ class DuckDBEngine:
         EngineError
             If DuckDB refuses the query or a file cannot be read.
         """
-        cells = self.query(statement(scan), tables)
-        kinds = {name: cells.schema.field(name).type for name in key_names(scan)}
-        kinds |= {name: pa.string() for name in scan.by}
-        kinds |= {f"m{i}": measure_type(m) for i, m in enumerate(scan.measures)}
-        return cells.cast(pa.schema(list(kinds.items())))
+        return self.query(statement(scan), tables).cast(result_schema(scan))
 
     def show(self, scan: Scan) -> str:
         """Return the SQL that `run` would run."""

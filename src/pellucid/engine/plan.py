@@ -133,6 +133,26 @@ def make_scan(
     )  # fmt: skip
 
 
+def make_rows_scan(
+    system: System,
+    unit: Unit,
+    columns: Sequence[str],
+    *,
+    window: Window,
+    as_of: datetime,
+    where: str = "",
+) -> Scan:
+    """Bind names to the unit's columns and return a scan that reads them row by row.
+
+    Raises
+    ------
+    SpecError
+        With every name and expression that does not bind.
+    """
+    read = [Measure(fold="count", where=f'"{name}" IS NOT NULL') for name in columns]
+    return make_scan(system, unit, read, windows=[window], as_of=as_of, where=where)
+
+
 def is_whole(measure: Measure) -> bool:
     """Whether a sum is over a whole-number column, and so must be exact."""
     field = DECISIONS.field(measure.value)

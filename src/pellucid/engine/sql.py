@@ -68,12 +68,20 @@ def _keys(scan: Scan) -> list[tuple[str, str]]:
         steps = " + ".join(f"CAST(decided_at >= {instant(cut)} AS BIGINT)" for cut in inner)
         keys.append((PERIOD, steps))
     if scan.grain:
-        length, offset = scan.grain_us
-        floor = f"(epoch_us(decided_at) - {offset}) // {length} * {length} + {offset}"
-        keys.append((BUCKET, f"CAST({floor} AS BIGINT)"))
-    for index, segment in enumerate(scan.segments):
-        keys.append((f"segment_{index}", f"coalesce({snippet(segment.where)}, FALSE)"))
-    return keys
+        keys.append((BUCKET, bucket_sql(scan, "epoch_us(decided_at)")))
+    return [*keys, *segment_keys(scan)]
+
+
+def bucket_sql(scan: Scan, micros: str) -> str:
+    """Return the start of the bucket of an instant, given as SQL in microseconds since 1970."""
+    length, offset = scan.grain_us
+    return f"CAST(({micros} - {offset}) // {length} * {length} + {offset} AS BIGINT)"
+
+
+def segment_keys(scan: Scan) -> list[tuple[str, str]]:
+    """Return the name and the SQL of the key of each segment."""
+    return [(f"segment_{place}", f"coalesce({snippet(segment.where)}, FALSE)")
+            for place, segment in enumerate(scan.segments)]  # fmt: skip
 
 
 def _fold(measure: Measure) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.monitor.finalize import ESTIMATED
+from pellucid.monitor.tabular import Tabular
 from pellucid.spec.system import Metric
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Tabular):
     """The answer to a query.
 
     Attributes
@@ -50,17 +50,6 @@ class Answer:
     def note(self) -> str:
         """How to read estimates, where decisions are a sample; else empty."""
         return sample_note(self.rows)
-
-    def to_arrow(self) -> pa.Table:
-        """Return all rows."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return all rows as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 def sample_note(rows: pa.Table) -> str:

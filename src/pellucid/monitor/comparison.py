@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pellucid.monitor.answer import Answer, sample_note
+from pellucid.monitor.tabular import Tabular
 from pellucid.spec.system import Metric
 from pellucid.stats.intervals import difference_interval
 
@@ -17,7 +18,7 @@ _LENGTHS = "the two windows differ in length: totals are not comparable"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Tabular):
     """Metrics of one side less those of the other.
 
     Attributes
@@ -42,17 +43,6 @@ class Comparison:
     def note(self) -> str:
         """How to read estimates, where decisions are a sample; else empty."""
         return sample_note(self.rows)
-
-    def to_arrow(self) -> pa.Table:
-        """Return all rows."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return all rows as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 def compare_answers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import combinations
 
 import numpy as np
@@ -19,10 +19,9 @@ from pellucid.monitor.top import largest_values, with_rest
 from pellucid.schema.files import TableFiles
 from pellucid.spec.measure import measures_of
 from pellucid.spec.system import Metric, Segment, System, Unit
-from pellucid.windows import Window
+from pellucid.windows import Window, micros
 
 WHOLE = "all"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +152,7 @@ def _levels(
     system: System, question: Question, scan: Scan, cells: pa.Table, metrics: Sequence[Metric]
 ) -> Iterator[pa.Table]:
     for window_index, window in enumerate(question.windows):
-        inside = _inside(scan, cells, window)
+        inside = within(scan, cells, window)
         for segment_index, name in [(None, WHOLE), *_named(question.segments)]:
             part = inside
             if segment_index is not None:
@@ -206,7 +205,8 @@ def _named(segments: Sequence[Segment]) -> list[tuple[int, str]]:
     return [(index, segment.name) for index, segment in enumerate(segments)]
 
 
-def _inside(scan: Scan, cells: pa.Table, window: Window) -> pa.Table:
+def within(scan: Scan, cells: pa.Table, window: Window) -> pa.Table:
+    """Return the cells of one of the windows of a scan."""
     if PERIOD not in key_names(scan):
         return cells
     first, last = scan.cuts.index(window.start), scan.cuts.index(window.end)
@@ -220,8 +220,7 @@ def _periods(scan: Scan, cells: pa.Table, window: Window) -> tuple[pa.Array, pa.
         starts, ends = [window.start] * cells.num_rows, [window.end] * cells.num_rows
         return pa.array(starts, kind), pa.array(ends, kind)
     length, _ = scan.grain_us
-    low, high = (round((edge - _EPOCH) / timedelta(microseconds=1)) for edge in
-                 (window.start, window.end))  # fmt: skip
+    low, high = micros(window.start), micros(window.end)
     begin = cells.column(BUCKET).to_numpy()
     # A bucket that the window cuts is shown as the part that was counted.
     return (

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.engine.base import PERIOD
 from pellucid.engine.plan import Scan
 from pellucid.errors import DataError, SpecError
 from pellucid.monitor.localize.localized import Localized, localized
 from pellucid.monitor.localize.reading import check_metric, read_leaves, usual_dimensions
 from pellucid.monitor.localize.search import Search
-from pellucid.monitor.query import planned
+from pellucid.monitor.query import planned, within
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.spec.measure import measures_of
 from pellucid.spec.system import Metric
@@ -86,7 +85,7 @@ class Locating(Monitoring):
         self._check_rows(definition, (window, baseline), where)
         dimensions = tuple(by) or self._varied(definition, window, baseline, where)
         scan, cells = self._cells(definition, dimensions, (window, baseline), where)
-        sides = (_within(scan, cells, window), _within(scan, cells, baseline))
+        sides = (within(scan, cells, window), within(scan, cells, baseline))
         exposure = (window.end - window.start) / (baseline.end - baseline.start)
         read = read_leaves(definition, scan, sides, dimensions, exposure)
         return localized(definition, read, (f"{window}", f"{baseline}"), Search(most=most))
@@ -98,7 +97,7 @@ class Locating(Monitoring):
             f"{window} has no rows that the metric is about"
             f"{f' where {where}' if where else ''}: widen it, or wait for outcomes to mature"
             for window in windows
-            if not pc.sum(_within(scan, cells, window)[f"m{scan.measures.index(rows)}"]).as_py()
+            if not pc.sum(within(scan, cells, window)[f"m{scan.measures.index(rows)}"]).as_py()
         ]
         if empty:
             raise DataError(f"localize '{metric.name}'", empty)
@@ -125,10 +124,3 @@ class Locating(Monitoring):
         question = self.question(metric, by=by, where=where, over=windows)
         ((scan, files, _),) = planned(self.system, question, self.files)
         return scan, self._rolled.run(scan, files)
-
-
-def _within(scan: Scan, cells: pa.Table, window: Window) -> pa.Table:
-    """Return the cells of a window."""
-    first, last = scan.cuts.index(window.start), scan.cuts.index(window.end)
-    period = cells.column(PERIOD)
-    return cells.filter(pc.and_(pc.greater_equal(period, first), pc.less(period, last)))

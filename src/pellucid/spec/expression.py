@@ -93,6 +93,14 @@ def columns(text: str) -> tuple[str, ...]:
     return tuple(sorted({column.name for column in parse(text).find_all(exp.Column)}))
 
 
+def all_of(*conditions: str) -> str:
+    """Return the condition that all of some hold; empty ones hold of every row."""
+    present = [condition for condition in conditions if condition]
+    if len(present) < 2:
+        return "".join(present)
+    return " AND ".join(f"({condition})" for condition in present)
+
+
 def problems_in(
     text: str, known: Mapping[str, str], *, result: str | None = None
 ) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pellucid.errors import SpecError
 from pellucid.schema.tables import SAMPLE_WEIGHT
+from pellucid.spec.expression import all_of
 from pellucid.spec.system import Finalizer, Metric
 
 Fold = Literal["count", "sum", "sum_squares", "sum_products", "smallest", "largest"]
@@ -66,7 +67,7 @@ def measures_of(metric: Metric, *, is_weighted: bool = False) -> dict[str, Measu
     if metric.finalizer == "rate":
         return {
             "n": Measure(fold="count", where=_known(metric)),
-            "hits": Measure(fold="count", where=_both(where, metric.value)),
+            "hits": Measure(fold="count", where=all_of(where, metric.value)),
         }
     known = _known(metric)
     if metric.finalizer == "ratio":
@@ -101,7 +102,7 @@ def _weighted(metric: Metric) -> dict[str, Measure]:
     if metric.finalizer in ("share", "rate", "mean"):
         measures["weight_squares"] = Measure(fold="sum_squares", value=weight, where=known)
     if metric.finalizer == "rate":
-        hit = _both(metric.where, metric.value)
+        hit = all_of(metric.where, metric.value)
         measures |= {
             "hits": Measure(fold="count", where=hit),
             "hit_weight": Measure(fold="sum", value=weight, where=hit),
@@ -141,7 +142,7 @@ def _known(metric: Metric) -> str:
     """Return the condition that a row is in the metric's population and its values are known."""
     values = (metric.value, metric.per) if metric.finalizer == "ratio" else (metric.value,)
     needed = () if metric.finalizer in ("count", "share") else values
-    return _both(metric.where, *(f"({value}) IS NOT NULL" for value in needed))
+    return all_of(metric.where, *(f"({value}) IS NOT NULL" for value in needed))
 
 
 def _currency(metric: Metric, where: str) -> dict[str, Measure]:
@@ -151,10 +152,3 @@ def _currency(metric: Metric, where: str) -> dict[str, Measure]:
         "currency_low": Measure(fold="smallest", value=_CURRENCY, where=where),
         "currency_high": Measure(fold="largest", value=_CURRENCY, where=where),
     }
-
-
-def _both(*conditions: str) -> str:
-    present = [condition for condition in conditions if condition]
-    if len(present) < 2:
-        return "".join(present)
-    return " AND ".join(f"({condition})" for condition in present)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pellucid.monitor.anomalies.find import MOST_FALSE, Finding, band, find
 from pellucid.monitor.anomalies.judge import Judged
 from pellucid.monitor.anomalies.patterns import Pattern
+from pellucid.monitor.tabular import Tabular
 from pellucid.spec.system import Metric
 from pellucid.windows import Window
 
@@ -42,7 +43,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Anomalies:
+class Anomalies(Tabular):
     """What metrics did that their own past does not explain.
 
     Attributes
@@ -77,17 +78,6 @@ class Anomalies:
     looked_at: int
     too_little: int
     without_season: int
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 def report(watched: Sequence[Watched], by: Sequence[str], window: Window) -> Anomalies:

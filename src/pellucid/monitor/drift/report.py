@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pellucid.monitor.drift.drift import Drift, Verdict, drift_of
 from pellucid.monitor.profiles.profile import Profile
+from pellucid.monitor.tabular import Tabular
 from pellucid.stats.discovery import false_discovery
 
 _RANKS: tuple[Verdict, ...] = ("moved", "no values", "slightly", "steady", "too few rows")
@@ -43,7 +44,7 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftReport:
+class DriftReport(Tabular):
     """What changed in the columns of a window against a baseline.
 
     Attributes
@@ -86,14 +87,6 @@ class DriftReport:
             name: pa.array(values, kinds[name], from_pandas=pa.types.is_floating(kinds[name]))
             for name, values in columns.items()
         })  # fmt: skip
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
 
 
 def drift_report(

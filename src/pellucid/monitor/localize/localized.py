@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from pellucid.monitor.localize.reading import Read
 from pellucid.monitor.localize.scan import localize
 from pellucid.monitor.localize.search import Search
 from pellucid.monitor.localize.wording import Units, conditions_text, told_change
+from pellucid.monitor.tabular import Tabular
 from pellucid.spec.system import Metric
 
 REST = "everything else"
@@ -39,7 +39,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Localized:
+class Localized(Tabular):
     """Which slices account for a change of a metric.
 
     Attributes
@@ -85,17 +85,6 @@ class Localized:
             values = [getattr(part, name) for part in self.whole.parts]
             columns[name] = pa.array(values, pa.int64())
         return pa.table(columns)
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 def localized(metric: Metric, read: Read, names: tuple[str, str], search: Search) -> Localized:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pellucid.monitor.tabular import Tabular
 from pellucid.stats.maturity import Development, develop
 from pellucid.stats.student import half_width
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Maturity:
+class Maturity(Tabular):
     """What is known of each cohort's outcomes, and what is to come.
 
     Attributes
@@ -38,14 +38,6 @@ class Maturity:
     rows: pa.Table
     curve: pa.Table
     told: str
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
 
 
 def cohorts_of(

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pellucid.monitor.performance.measures import binary_performance
+from pellucid.monitor.tabular import Tabular
 from pellucid.stats.calibration import Calibrator, Reliability, fit_calibrator, reliability
 from pellucid.stats.classification import Estimate
 from pellucid.stats.student import half_width
@@ -52,7 +53,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
+class Performance(Tabular):
     """What a model's scores were worth.
 
     Attributes
@@ -71,14 +72,6 @@ class Performance:
     rows: pa.Table
     reliability: Reliability | None
     told: str
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
 
 
 def performance_of(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.monitor.comparison import Comparison
+from pellucid.monitor.tabular import Tabular
 from pellucid.spec.system import Metric
 from pellucid.stats.discovery import false_discovery
 from pellucid.stats.distributions import normal_tail
@@ -23,7 +24,7 @@ _MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ArmGap:
+class ArmGap(Tabular):
     """How two arms differ, over all and by segment.
 
     Attributes
@@ -40,14 +41,6 @@ class ArmGap:
 
     rows: pa.Table
     told: str
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
 
 
 def arm_gap(comparisons: Sequence[Comparison], metric: Metric) -> ArmGap:

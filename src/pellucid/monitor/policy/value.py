@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pellucid.errors import DataError
+from pellucid.monitor.tabular import Tabular
 from pellucid.stats.calibration import fit_calibrator
 from pellucid.stats.offpolicy import (
     Support,
@@ -56,7 +56,7 @@ class LoggedPicks:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyValue:
+class PolicyValue(Tabular):
     """What a policy would have earned on the decisions of a window.
 
     Attributes
@@ -81,14 +81,6 @@ class PolicyValue:
     agreement: float
     decisions: int
     told: str
-
-    def to_arrow(self) -> pa.Table:
-        """Return `rows`."""
-        return self.rows
-
-    def to_pandas(self) -> Any:
-        """Return `rows` as a pandas frame, where pandas is installed."""
-        return self.rows.to_pandas()
 
 
 def value_of(picks: LoggedPicks, *, name: str, outcome: str) -> PolicyValue:

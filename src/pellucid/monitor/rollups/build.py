@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pellucid.monitor.rollups.definition import HOUR_US, LEVEL, Rollup
 from pellucid.monitor.rollups.sources import (
     Hours,
     Query,
+    Unseen,
     longest_retry,
     names_by_day,
     touched_hours,
@@ -26,9 +28,8 @@ from pellucid.schema.files import TableFiles
 from pellucid.spec.system import System
 from pellucid.store.lake import Lake
 from pellucid.store.rollups import read_rollup, replace_days
-from pellucid.windows import Window
+from pellucid.windows import Window, instant_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Later than any record: what a roll-up holds is settled by the question, not by the clock.
 ALWAYS = datetime(9000, 1, 1, tzinfo=UTC)
 _DAY_US = 24 * HOUR_US
@@ -84,7 +85,8 @@ def refresh(
     """
     stored = read_rollup(lake, rollup.unit)
     is_kept = stored is not None and stored.note.get("mark") == rollup.mark
-    seen = stored.note["seen"] if stored is not None and is_kept else {}
+    held = stored.note if stored is not None and is_kept else {}
+    seen = held.get("seen", {})
     found = unseen(tables, seen)
     if is_kept and found.is_empty:
         return Refreshed(rollup.unit, 0, 0)
@@ -100,13 +102,23 @@ def refresh(
     note = {
         "mark": rollup.mark, "by": list(rollup.by), "alone": list(rollup.alone),
         "seen": names_by_day(tables), "latest": latest.isoformat(),
-        "longest_retry_us": longest_retry(tables, query) if rollup.unit == "request" else 0,
+        "longest_retry_us": _longest_retry(rollup, found, tables, query, held),
     }  # fmt: skip
     was_stored = replace_days(
         lake, rollup.unit, cells, schema=schema_of(rollup), note=note,
         known=stored.version if stored is not None else None,
     )  # fmt: skip
     return Refreshed(rollup.unit, len(hours), len(cells) if was_stored else 0)
+
+
+def _longest_retry(
+    rollup: Rollup, found: Unseen, tables: Mapping[str, TableFiles], query: Query,
+    held: Mapping[str, Any],
+) -> int:  # fmt: skip
+    """Return the longest time that a request was retried for: what was known, and what is new."""
+    if rollup.unit != "request":
+        return 0
+    return max(held.get("longest_retry_us", 0), longest_retry(found, tables, query))
 
 
 def schema_of(rollup: Rollup) -> pa.Schema:
@@ -166,7 +178,7 @@ def stretches(hours: Hours) -> Iterator[Window]:
     starts = hours[np.diff(hours, prepend=np.iinfo(np.int64).min // 2) != HOUR_US]
     ends = hours[np.diff(hours, append=np.iinfo(np.int64).max // 2) != HOUR_US] + HOUR_US
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        yield Window(_EPOCH + timedelta(microseconds=start), _EPOCH + timedelta(microseconds=end))
+        yield Window(instant_of(start), instant_of(end))
 
 
 def _by_day(

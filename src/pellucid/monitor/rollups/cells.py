@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pellucid.engine.base import BUCKET, PERIOD, key_names, measure_type
+from pellucid.engine.base import BUCKET, PERIOD, key_names, result_schema
+from pellucid.engine.cells import MERGES
 from pellucid.engine.plan import Scan
-from pellucid.engine.sql import quoted, snippet, text
+from pellucid.engine.sql import bucket_sql, quoted, segment_keys, snippet, text
 from pellucid.monitor.rollups.build import stretches
 from pellucid.monitor.rollups.definition import HOUR_US, LEVEL, Rollup, variants
 from pellucid.monitor.rollups.sources import Hours, Query
 from pellucid.schema.files import TableFiles
 from pellucid.spec.expression import columns
 from pellucid.spec.measure import Measure
-from pellucid.windows import Window, parse_duration
+from pellucid.windows import Window, micros, parse_duration
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Each stretch that is read from the rows costs a query: near ones are read as one.
 _MOST_STRETCHES = 6
 
@@ -85,7 +84,7 @@ def rolled_cells(
         Answers a scan from the rows.
     """
     raw = raw_windows(scan, fresh)
-    kinds = _schema(scan)
+    kinds = result_schema(scan)
     parts = [_from_rollup(scan, fresh, raw, query).cast(kinds)]
     for window in raw:
         cells = run(replace(scan, windows=(window,)))
@@ -102,10 +101,8 @@ def raw_windows(scan: Scan, fresh: Fresh) -> list[Window]:
     Hours that a window cuts, that records changed since, or in which some labels are mature and
     some are not.
     """
-    first, last = _micros(scan.span.start), _micros(scan.span.end)
-    hours = {
-        hour for cut in scan.cuts if (hour := _micros(cut) // HOUR_US * HOUR_US) != _micros(cut)
-    }
+    first, last = micros(scan.span.start), micros(scan.span.end)
+    hours = {hour for cut in scan.cuts if (hour := micros(cut) // HOUR_US * HOUR_US) != micros(cut)}
     hours |= {int(hour) for hour in fresh.stale if first - HOUR_US < hour < last}
     hours |= {hour for hour in _turning(scan, fresh) if first - HOUR_US < hour < last}
     found = _fewer(np.array(sorted(hours), dtype=np.int64))
@@ -114,14 +111,10 @@ def raw_windows(scan: Scan, fresh: Fresh) -> list[Window]:
         edges = [stretch.start, *(cut for cut in scan.cuts if stretch.start < cut < stretch.end),
                  stretch.end]  # fmt: skip
         windows += [Window(start, end) for start, end in pairwise(edges)]
-    return [part for window in windows if (part := _clipped(window, scan)) is not None]
-
-
-def _clipped(window: Window, scan: Scan) -> Window | None:
-    """Return the part of a stretch that some window of the scan has, or None."""
-    if not any(own.start < window.end and window.start < own.end for own in scan.windows):
-        return None
-    return window
+    return [
+        window for window in windows
+        if any(own.start < window.end and window.start < own.end for own in scan.windows)
+    ]  # fmt: skip
 
 
 def _fewer(hours: Hours) -> Hours:
@@ -141,7 +134,7 @@ def _turning(scan: Scan, fresh: Fresh) -> set[int]:
     """Return the hours in which labels that the scan reads become mature."""
     hours: set[int] = set()
     for start, end in _turns(scan, fresh).values():
-        low, high = _micros(start) // HOUR_US * HOUR_US, _micros(end)
+        low, high = micros(start) // HOUR_US * HOUR_US, micros(end)
         hours |= set(range(low, high + 1, HOUR_US))
     return hours
 
@@ -158,22 +151,14 @@ def _turns(scan: Scan, fresh: Fresh) -> dict[str, tuple[datetime, datetime]]:
     return turns
 
 
-def _schema(scan: Scan) -> pa.Schema:
-    kinds: dict[str, Any] = {name: pa.string() for name in scan.by}
-    for name in key_names(scan):
-        if name in (PERIOD, BUCKET):
-            kinds[name] = pa.int64()
-        elif name.startswith("segment_"):
-            kinds[name] = pa.bool_()
-    kinds |= {f"m{place}": measure_type(item) for place, item in enumerate(scan.measures)}
-    return pa.schema(list(kinds.items()))
-
-
 def _from_rollup(scan: Scan, fresh: Fresh, raw: Sequence[Window], query: Query) -> pa.Table:
     rollup = fresh.rollup
     level = rollup.level_for(dimensions_of(scan)) or ()
     keys = _keys(scan)
-    folds = [f"{_fold(scan, fresh, measure)} AS m{place}"
+    stored = {measure: f"m{place}" for place, measure in enumerate(rollup.measures)}
+    turns = {name: micros(end) // HOUR_US * HOUR_US for name, (_, end) in
+             _turns(scan, fresh).items()}  # fmt: skip
+    folds = [f"{_fold(measure, stored, turns)} AS m{place}"
              for place, measure in enumerate(scan.measures)]  # fmt: skip
     selected = ", ".join([f"{sql} AS {quoted(name)}" for name, sql in keys] + folds)
     conditions = [f"{LEVEL} = {text(','.join(level))}", _inside(scan.windows)]
@@ -191,49 +176,42 @@ def _keys(scan: Scan) -> list[tuple[str, str]]:
     keys = [(name, quoted(name)) for name in scan.by]
     inner = scan.cuts[1:-1]
     if inner:
-        steps = " + ".join(f"CAST({BUCKET} >= {_micros(cut)} AS BIGINT)" for cut in inner)
+        steps = " + ".join(f"CAST({BUCKET} >= {micros(cut)} AS BIGINT)" for cut in inner)
         keys.append((PERIOD, steps))
     if scan.grain:
-        length, offset = scan.grain_us
-        floor = f"({BUCKET} - {offset}) // {length} * {length} + {offset}"
-        keys.append((BUCKET, f"CAST({floor} AS BIGINT)"))
-    for place, segment in enumerate(scan.segments):
-        keys.append((f"segment_{place}", f"coalesce({snippet(segment.where)}, FALSE)"))
-    return keys
+        keys.append((BUCKET, bucket_sql(scan, BUCKET)))
+    return [*keys, *segment_keys(scan)]
 
 
 def _inside(windows: Sequence[Window]) -> str:
     # Hours that a window cuts are read from the rows, so the others lie inside or outside whole.
     return " OR ".join(
-        f"({BUCKET} >= {_micros(window.start) // HOUR_US * HOUR_US} "
-        f"AND {BUCKET} < {_micros(window.end)})"
+        f"({BUCKET} >= {micros(window.start) // HOUR_US * HOUR_US} "
+        f"AND {BUCKET} < {micros(window.end)})"
         for window in windows
     ).join("()")
 
 
-def _fold(scan: Scan, fresh: Fresh, measure: Measure) -> str:
-    places = {item: place for place, item in enumerate(fresh.rollup.measures)}
-    cutoffs = {name: end for name, (_, end) in _turns(scan, fresh).items()}
-    whens, how = [], {"smallest": "min", "largest": "max"}.get(measure.fold, "sum")
-    for state, item in variants(measure).items():
-        if item is None:
-            continue
-        conditions = [
-            f"{BUCKET} {'<' if is_mature else '>='} {_micros(cutoffs[name]) // HOUR_US * HOUR_US}"
-            for name, is_mature in state
-        ]
-        whens.append((" AND ".join(conditions), f"m{places[item]}"))
+def _fold(measure: Measure, stored: Mapping[Measure, str], turns: Mapping[str, int]) -> str:
+    """Return a measure of the scan as SQL over the columns of a roll-up.
+
+    Parameters
+    ----------
+    stored : mapping of Measure to str
+        The column of each settled measure.
+    turns : mapping of str to int
+        By outcome, the hour from which on labels are not mature.
+    """
+    whens = [
+        (" AND ".join(f"{BUCKET} {'<' if is_mature else '>='} {turns[name]}"
+                      for name, is_mature in state), stored[item])
+        for state, item in variants(measure).items() if item is not None
+    ]  # fmt: skip
     if not whens:
         value = "NULL"
     elif not whens[0][0]:
         value = whens[0][1]
     else:
         value = f"CASE {' '.join(f'WHEN {when} THEN {column}' for when, column in whens)} END"
-    folded = f"{how}({value})"
-    if measure.fold == "count":
-        folded = f"coalesce({folded}, 0)"
-    return folded
-
-
-def _micros(moment: datetime) -> int:
-    return round((moment - _EPOCH) / timedelta(microseconds=1))
+    folded = f"{MERGES.get(measure.fold, 'sum')}({value})"
+    return f"coalesce({folded}, 0)" if measure.fold == "count" else folded

@@ -120,14 +120,21 @@ def touched_hours(
     return _hours(query(sql, {**new, "decisions": tables["decisions"]}))
 
 
-def longest_retry(tables: Mapping[str, TableFiles], query: Query) -> int:
-    """Return the longest time from a request's first attempt to its last, in microseconds."""
+def longest_retry(found: Unseen, tables: Mapping[str, TableFiles], query: Query) -> int:
+    """Return the longest time from first attempt to last of requests in unseen files.
+
+    In microseconds; 0 where no decision is unseen, and so none was retried since.
+    """
+    new = tables["decisions"] if found.is_rewritten else found.new["decisions"]
+    if not new.files:
+        return 0
     sql = (
         "SELECT max(last - first) AS longest FROM (SELECT min(epoch_us(decided_at)) AS first, "
         "max(epoch_us(decided_at)) AS last FROM decisions WHERE request_id IN "
-        "(SELECT request_id FROM decisions WHERE attempt > 1) GROUP BY request_id)"
+        "(SELECT request_id FROM new_decisions) GROUP BY request_id)"
     )
-    return query(sql, {"decisions": tables["decisions"]}).column("longest")[0].as_py() or 0
+    rows = query(sql, {"decisions": tables["decisions"], "new_decisions": new})
+    return rows.column("longest")[0].as_py() or 0
 
 
 def _hours(found: pa.Table) -> Hours:
