@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from pellucid.monitor.comparison import Comparison
     from pellucid.monitor.drift.files import drift_of_files
     from pellucid.monitor.drift.report import DriftReport
+    from pellucid.monitor.incidents.backtest import Backtest
+    from pellucid.monitor.incidents.incident import Incident
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
-    from pellucid.spec.codec import read_spec
+    from pellucid.spec.check import Channel, Check, Checks, Marker
+    from pellucid.spec.codec import read_checks, read_spec
     from pellucid.spec.system import (
         Candidate,
         Column,
@@ -59,6 +62,7 @@ _ERRORS = (
     "UnknownNameError", "UnsupportedError",
 )  # fmt: skip
 _POLICY = ("AddToLayer", "CapShare", "Cutoff", "DropLayer", "ScaleLayer")
+_CHECKS = ("Channel", "Check", "Checks", "Marker")
 _SPEC = (
     "Candidate", "Column", "Dimension", "Feature", "Layer", "Metric", "Outcome", "Segment",
     "System",
@@ -79,18 +83,26 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Redaction": ("pellucid.log.redact", "Redaction"),
     "Sampling": ("pellucid.log.sampling", "Sampling"),
     "Window": ("pellucid.windows", "Window"),
+    "read_checks": ("pellucid.spec.codec", "read_checks"),
     "read_spec": ("pellucid.spec.codec", "read_spec"),
+    "Backtest": ("pellucid.monitor.incidents.backtest", "Backtest"),
+    "Incident": ("pellucid.monitor.incidents.incident", "Incident"),
     **{name: ("pellucid.errors", name) for name in _ERRORS},
     **{name: ("pellucid.explain.traffic.policy", name) for name in _POLICY},
     **{name: ("pellucid.spec.system", name) for name in _SPEC},
+    **{name: ("pellucid.spec.check", name) for name in _CHECKS},
 }
 
 __all__ = [
     "AddToLayer",
     "AdditivityError",
     "Answer",
+    "Backtest",
     "Candidate",
     "CapShare",
+    "Channel",
+    "Check",
+    "Checks",
     "Column",
     "Comparison",
     "ConflictError",
@@ -102,10 +114,12 @@ __all__ = [
     "EngineError",
     "ExplainError",
     "Feature",
+    "Incident",
     "KeepRate",
     "Layer",
     "LiveSettings",
     "Logger",
+    "Marker",
     "Metric",
     "MissingExtraError",
     "Observatory",
@@ -124,6 +138,7 @@ __all__ = [
     "Window",
     "drift_of_files",
     "open",
+    "read_checks",
     "read_spec",
 ]
 

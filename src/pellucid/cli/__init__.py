@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pellucid.cli.alerting import add_monitor
 from pellucid.cli.explaining import (
     add_attribute,
     add_change,
@@ -79,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_anomalies,
         add_drift, add_performance, add_maturity, add_control, add_value, add_explain, add_flips,
         add_change, add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned,
-        add_models, add_attribute, _add_report, add_roll_up, _add_check, _add_compact,
+        add_models, add_attribute, _add_report, add_monitor, add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser

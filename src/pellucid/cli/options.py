@@ -40,7 +40,7 @@ def add_window(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--over", default="30d", metavar="WINDOW",
                         help="30d up to the latest hour with decisions, or 2026-10-01..2026-11-01 "
                         "(end exclusive, UTC); default 30d")  # fmt: skip
-    parser.add_argument("--as-of", type=_instant, metavar="INSTANT",
+    parser.add_argument("--as-of", type=instant, metavar="INSTANT",
                         help="see only what was recorded by then")  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _instant(text: str) -> object:
+def instant(text: str) -> object:
+    """Return the instant of an option."""
     try:
         return parse_instant(text)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""Policy: how often each layer changed the pick."""
+"""Policy: what each layer adds to a candidate, and how often it changed the pick."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pellucid.spec.system import Metric, System
 
 
 def policy_metrics(system: System) -> tuple[Metric, ...]:
-    """Return the override metrics of a system; none where it has no layers."""
+    """Return the layer metrics of a system; none where it has no layers."""
     if not system.layers:
         return ()
     metrics = [
@@ -31,4 +31,13 @@ def policy_metrics(system: System) -> tuple[Metric, ...]:
                 "from the pick before it.",
             )
         )
+        metrics.append(
+            Metric(
+                name=f"mean_layer_{after}", label=f"Mean term of {layer.label or after}",
+                unit="candidate", finalizer="mean", value=f"layer_{after}", where="is_eligible",
+                value_unit=system.policy_scale,
+                meaning=f"Mean of what the {layer.label or after} layer adds to the utility of a "
+                "candidate, over the eligible ones.",
+            )
+        )  # fmt: skip
     return tuple(metrics)

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from pellucid.errors import SpecError, StoreError
 from pellucid.observatory.explaining import Explaining
 from pellucid.observatory.governing import Governing
-from pellucid.observatory.locating import Locating
-from pellucid.observatory.spotting import Spotting
-from pellucid.observatory.watching import Watching
+from pellucid.observatory.notifying import Notifying
 from pellucid.store.lake import Lake, systems
 
 
-class Observatory(Explaining, Watching, Governing, Locating, Spotting):
+class Observatory(Explaining, Governing, Notifying):
     """The records of one system, open for questions.
 
     Parameters

@@ -94,13 +94,14 @@ class Spotting(Monitoring):
         named = tuple(segments.to_pylist()) if by else ({},)
         days = [np.datetime64(day) for day in holidays]
         last_days = -((judged_from - span.end) // _DAY)
-        until = _whole_until(span.end, last, grain)
+        until = whole_until(span.end, last, grain)
         watched = []
         for metric in question.metrics:
             own, at = _of(rows, places, metric)
             other = pending[metric.name]
             series = gather(
-                metric, own, at, Window(start, span.end), grain=grain, whole_until=until,
+                metric, own, at, Window(start, span.end), count=len(named), grain=grain,
+                whole_until=until,
                 pending=_of(rows, places, other) if other else None,
             )  # fmt: skip
             found = judge(series, last_days=last_days, holidays=days)
@@ -126,7 +127,7 @@ def _midnight(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _whole_until(end: datetime, last: datetime, grain: str) -> datetime:
+def whole_until(end: datetime, last: datetime, grain: str) -> datetime:
     """Return the end of the last bucket that records fill."""
     length = _DAY / POINTS_A_DAY[grain]
     reach = min(end, last + length * _WHOLE_SHARE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.schema.fields import ANY, TIMESTAMP, Family, Field, Table
+from pellucid.schema.monitor_tables import ALERTS, INCIDENTS, NOTICES, RUNS
 
 SAMPLE_WEIGHT = "sample_weight"
 
@@ -231,54 +232,6 @@ TRAINING = Table(
     families=(_DIMENSIONS, _FEATURES),
 )  # fmt: skip
 
-RESULTS = Table(
-    name="results",
-    a_row_is="one metric value that a monitor computed",
-    key=("result_id",),
-    time="computed_at",
-    fields=(
-        Field(name="result_id", type="string", role="id", required=True,
-              meaning="Hash of what was computed: metric, window, segment, as-of time."),
-        Field(name="computed_at", type=TIMESTAMP, role="time", required=True,
-              meaning="When it was computed."),
-        Field(name="metric", type="string", role="id", required=True, meaning="Metric name."),
-        Field(name="fingerprint", type="string", role="id", required=True,
-              meaning="Fingerprint of the metric's definition."),
-        Field(name="window_start_at", type=TIMESTAMP, role="time", required=True,
-              meaning="Start of the window, inclusive."),
-        Field(name="window_end_at", type=TIMESTAMP, role="time", required=True,
-              meaning="End of the window, exclusive."),
-        Field(name="segment", type="string", role="dimension",
-              meaning="JSON: dimension to value; empty object for the whole."),
-        Field(name="value", type="float64", role="score", meaning="The value."),
-        Field(name="low", type="float64", role="score", meaning="Lower end of the interval."),
-        Field(name="high", type="float64", role="score", meaning="Upper end of the interval."),
-        Field(name="n", type="int64", role="state", minimum=0, meaning="Rows behind the value."),
-    ),
-)  # fmt: skip
-
-ALERTS = Table(
-    name="alerts",
-    a_row_is="one change of state of one alert",
-    key=("alert_id", "changed_at"),
-    time="changed_at",
-    fields=(
-        Field(name="alert_id", type="string", role="id", required=True, meaning="The alert."),
-        Field(name="changed_at", type=TIMESTAMP, role="time", required=True,
-              meaning="When the state changed."),
-        Field(name="incident_id", type="string", role="id",
-              meaning="The incident: alerts with one cause."),
-        Field(name="check", type="string", role="id", required=True, meaning="The check."),
-        Field(name="state", type="string", role="state", required=True,
-              choices=("open", "acknowledged", "muted", "resolved"), meaning="State from then on."),
-        Field(name="severity", type="string", role="state", choices=("info", "warn", "critical"),
-              meaning="How bad it is."),
-        Field(name="owner", type="string", role="text", meaning="Who looks after it."),
-        Field(name="segment", type="string", role="dimension", meaning="JSON: where it failed."),
-        Field(name="cause", type="string", role="text", meaning="Probable cause, in words."),
-    ),
-)  # fmt: skip
-
 AUDIT = Table(
     name="audit",
     a_row_is="one change of a definition",
@@ -327,6 +280,6 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         MODELS, DECISIONS, CANDIDATES, OUTCOMES, ATTRIBUTIONS, TRAINING,
-        RESULTS, ALERTS, AUDIT, QUARANTINE,
+        RUNS, INCIDENTS, ALERTS, NOTICES, AUDIT, QUARANTINE,
     )
 }  # fmt: skip

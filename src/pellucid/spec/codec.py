@@ -9,12 +9,14 @@ import os
 import types
 import typing
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.spec.check import Checks
 from pellucid.spec.system import Column, System
 
 _Value = TypeVar("_Value")
@@ -34,8 +36,13 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(raw: object, *, where: str = "system spec") -> System:
-    """Build a system from plain data and report every structural error at once.
+def decode(
+    raw: object,
+    *,
+    where: str = "system spec",
+    kind: type[_Value] = System,  # type: ignore[assignment]
+) -> _Value:
+    """Build a definition from plain data and report every structural error at once.
 
     Parameters
     ----------
@@ -43,6 +50,8 @@ def decode(raw: object, *, where: str = "system spec") -> System:
         What `encode` returns, or what YAML holds.
     where : str
         Named in the error, for example the file.
+    kind : type, default System
+        Class of the definition, a frozen dataclass.
 
     Raises
     ------
@@ -53,24 +62,29 @@ def decode(raw: object, *, where: str = "system spec") -> System:
     plain = dict(raw) if isinstance(raw, Mapping) else raw
     if isinstance(plain, dict) and isinstance(plain.get("columns"), Mapping):
         plain["columns"] = _columns_as_list(plain["columns"], problems)
-    system = _decode(System, plain, "", problems)
+    value = _decode(kind, plain, "", problems)
     if problems:
         raise SpecError(where, problems)
-    return typing.cast(System, system)
+    return typing.cast(_Value, value)
 
 
-def to_yaml(system: System) -> str:
-    """Return the YAML form of a system."""
-    return yaml.safe_dump(encode(system), sort_keys=False, allow_unicode=True, width=100)
+def to_yaml(definition: Any) -> str:
+    """Return the YAML form of a system or another definition."""
+    return yaml.safe_dump(encode(definition), sort_keys=False, allow_unicode=True, width=100)
 
 
-def from_yaml(text: str, *, where: str = "system spec") -> System:
-    """Build a system from YAML text.
+def from_yaml(
+    text: str,
+    *,
+    where: str = "system spec",
+    kind: type[_Value] = System,  # type: ignore[assignment]
+) -> _Value:
+    """Build a system, or another definition, from YAML text.
 
     Raises
     ------
     SpecError
-        If the text is not YAML, repeats a key, or does not hold a system.
+        If the text is not YAML, repeats a key, or does not hold such a definition.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -80,10 +94,13 @@ def from_yaml(text: str, *, where: str = "system spec") -> System:
         place = f" at line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not readable"
         raise SpecError(where, [f"is not valid YAML{place}: {problem}"]) from error
+    except ValueError as error:
+        # YAML takes 2026-13-25 for a date.
+        raise SpecError(where, [f"holds a date that is none: {error}"]) from error
     repeated = _repeated_keys(node)
     if repeated:
         raise SpecError(where, repeated)
-    return decode(raw, where=where)
+    return decode(raw, where=where, kind=kind)
 
 
 def read_spec(path: str | os.PathLike[str]) -> System:
@@ -94,6 +111,21 @@ def read_spec(path: str | os.PathLike[str]) -> System:
     SpecError
         If there is no such file, or it does not hold a system.
     """
+    return _read(path, System)
+
+
+def read_checks(path: str | os.PathLike[str]) -> Checks:
+    """Read checks from a YAML file.
+
+    Raises
+    ------
+    SpecError
+        If there is no such file, or it does not hold checks.
+    """
+    return _read(path, Checks)
+
+
+def _read(path: str | os.PathLike[str], kind: type[_Value]) -> _Value:
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -101,7 +133,7 @@ def read_spec(path: str | os.PathLike[str]) -> System:
         raise SpecError(f"'{file.name}'", [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise SpecError(f"'{file.name}'", ["is not UTF-8; convert it first"]) from error
-    return from_yaml(text, where=file.name)
+    return from_yaml(text, where=file.name, kind=kind)
 
 
 def fingerprint(value: Any) -> str:
@@ -148,6 +180,14 @@ def _decode(hint: Any, raw: object, path: str, problems: list[str]) -> Any:
         if raw not in choices:
             problems.append(f"{path}: expected one of {', '.join(choices)}; got {raw!r}")
         return raw
+    if get_origin(hint) is types.UnionType:
+        # Only `X | None` is used, and what is not set is left out.
+        hint = get_args(hint)[0]
+    if hint is str and isinstance(raw, date):
+        # YAML reads a bare 2026-12-25 as a date.
+        return raw.isoformat()
+    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
     if not isinstance(raw, hint):
         problems.append(f"{path}: expected {_shown(hint)}, got {_shown(type(raw))} {raw!r}")
     return raw
@@ -169,7 +209,8 @@ def _decode_dataclass(hint: type, raw: object, path: str, problems: list[str]) -
     if isinstance(raw, str) and next(iter(members)) == "name" and hint is not System:
         raw = {"name": raw}
     if not isinstance(raw, Mapping):
-        problems.append(f"{path or 'spec'}: expected a mapping, got {_shown(type(raw))} {raw!r}")
+        got = f"{_shown(type(raw))} {raw!r}"
+        problems.append(f"{path or 'definition'}: expected a mapping, got {got}")
         return None
     found = len(problems)
     values = {}

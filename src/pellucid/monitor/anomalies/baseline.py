@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.monitor.anomalies.series import WEEK, Bools, Floats, SeriesSet
-from pellucid.monitor.anomalies.typical import MAD, mean_of, middle, typical
+from pellucid.monitor.anomalies.typical import MAD, drawn_in, mean_of, middle, typical
+
+Places = NDArray[np.int64]
 
 LEAST_SEASON_DAYS = 14
 MOST_WEEKS = 8
@@ -20,7 +23,7 @@ _INCIDENT = 4.0
 _MOST_RUNNING = 3
 _FORGET = 0.97
 # A season must foretell better than its simpler fellow by so much.
-_PREFER = (1.0, 1.01, 1.02)
+_PREFER = (1.0, 1.03, 1.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class _Walk:
         self.above_day, self.above = self.level.copy(), self.expected.copy()
         self.neutral = 1.0 if self.is_volume else 0.0
         self.learned = np.full((count, WEEK), self.neutral)
+        self.learned_from = np.zeros((count, WEEK))
         self.weekday = self.learned.copy()
         self.of_day = np.full((count, days), np.nan)
         self.cost = np.zeros((3, count))
@@ -166,9 +170,19 @@ class _Walk:
             places = np.arange(last, -1, -WEEK)[:MOST_WEEKS][::-1]
             found = typical(self.above_day[:, places], self.day_weights[:, places], self.few_day)
             self.learned[:, last % WEEK] = np.where(np.isfinite(found), found, self.neutral)
+            weights = self.day_weights[:, places]
+            if self.series.kind == "count":
+                weights = weights * 0 + self.level[:, last, None]
+            self.learned_from[:, last % WEEK] = np.nansum(
+                np.where(np.isfinite(self.above_day[:, places]), weights, 0.0), axis=1
+            )
         # Else levels and weekdays could drift apart together.
         middle_day = self.learned.mean(axis=1, keepdims=True)
-        self.weekday = np.nan_to_num(self._off(self.learned, middle_day), nan=self.neutral)
+        season = np.nan_to_num(self._off(self.learned, middle_day), nan=self.neutral)
+        if self.is_counted:
+            season = self.neutral + drawn_in(season - self.neutral, self.learned_from,
+                                             self._chance(day - 1))  # fmt: skip
+        self.weekday = season
 
     def _foretell(self, day: int) -> None:
         level = self.level[:, day, None]
@@ -182,9 +196,11 @@ class _Walk:
         shape = self._off(self.above[:, span], self.of_day[:, span, None])
         hours = typical(np.moveaxis(shape, 1, 2), np.moveaxis(self.weights[:, span], 1, 2),
                         self.few)  # fmt: skip
+        hours = self._shrunk(hours, np.full_like(hours, self.neutral), np.arange(day)[span], day)
         places = np.arange(day - WEEK, -1, -WEEK)[:MOST_WEEKS]
         slots = typical(np.moveaxis(self.above[:, places], 1, 2),
                         np.moveaxis(self.weights[:, places], 1, 2), self.few)  # fmt: skip
+        slots = self._shrunk(slots, self._on(self.of_day[:, day, None], hours), places, day)
         found = np.stack([flat, self._on(of_day, hours), self._on(level, slots)])
         is_new = self.known[:, day] < LEAST_SEASON_DAYS
         found = np.where(np.isfinite(found) & ~is_new[:, None], found, flat)
@@ -201,14 +217,34 @@ class _Walk:
         capped = np.minimum(error, most[None, :, None])
         self.cost = _FORGET * self.cost + np.nan_to_num(mean_of(capped, np.ones_like(capped)))
 
+    def _shrunk(self, season: Floats, towards: Floats, days: Places, day: int) -> Floats:
+        """Draw a season learned from few rows on some days towards what is surer."""
+        if not self.is_counted:
+            return season
+        weights = np.where(np.isfinite(self.above[:, days]), self.weights[:, days], 0.0).sum(axis=1)
+        if self.series.kind == "count":
+            weights = weights * self.level[:, day, None]
+        return towards + drawn_in(season - towards, weights, self._chance(day))
+
+    def _chance(self, day: int) -> Floats:
+        """Return the variance by chance of what one row says of a season."""
+        level = self.level[:, day, None]
+        if self.series.kind == "count":
+            return np.ones_like(level)
+        return np.clip(level * (1 - level), 1e-6, None)
+
     def _bounded(self, expected: Floats, day: int) -> Floats:
         if self.is_volume:
             return np.maximum(expected, 0.0)
         if self.series.kind != "rate":
             return expected
         recent = self.day_weights[:, max(0, day - WEEK) : max(day, 1)].sum(axis=1)
-        edge = 0.5 / (recent + 1)
-        return np.clip(expected, edge[:, None], 1 - edge[:, None])
+        low = high = 0.5 / (recent + 1)
+        # A season of few rows must not take a rate that is near one of its ends to it.
+        level = np.nan_to_num(self.level[:, day], nan=0.5)
+        low = np.where(self.few_day, np.maximum(low, level / 2), low)
+        high = np.where(self.few_day, np.maximum(high, (1 - level) / 2), high)
+        return np.clip(expected, low[:, None], 1 - high[:, None])
 
     def _unit(self, expected: Floats, day: int) -> Floats:
         """Return how far a value is off by chance, but for a factor of its series."""

@@ -41,7 +41,9 @@ class Calibration:
     count: int
 
 
-def calibrate(p_values: Floats, *, least: int = LEAST_PAST) -> Calibration:
+def calibrate(
+    p_values: Floats, *, least: int = LEAST_PAST, most_shape: float = _MOST_SHAPE
+) -> Calibration:
     """Learn how rare points of the past are under the models that they were judged by.
 
     Within the bulk, ranks: a conformal p-value. One series of a few hundred points has no rank
@@ -55,6 +57,9 @@ def calibrate(p_values: Floats, *, least: int = LEAST_PAST) -> Calibration:
         Of all series of one kind, before what is asked about; NaN is left out.
     least : int, default 300
         Points below which nothing is learned.
+    most_shape : float, default 1
+        Largest shape. At 0 the tail falls off as models say, only slower: so that what is far
+        beyond all of the past is as rare as it looks.
 
     References
     ----------
@@ -70,9 +75,12 @@ def calibrate(p_values: Floats, *, least: int = LEAST_PAST) -> Calibration:
     beyond = max(_LEAST_TAIL, int(_TAIL_SHARE * count))
     edge = float(evidence[-beyond])
     half, three_quarters = np.quantile(evidence[-beyond:] - edge, (0.5, 0.75))
-    shape = np.log2((three_quarters - half) / half) if half > 0 else 0.0
-    shape = float(np.clip(shape, 0.0, _MOST_SHAPE))
+    shape = np.log2((three_quarters - half) / half) if three_quarters > half > 0 else 0.0
+    shape = float(np.clip(shape, 0.0, most_shape))
     stretch = half * shape / (2**shape - 1) if shape > 0 else half / np.log(2)
+    if not most_shape:
+        nine_tenths = float(np.quantile(evidence[-beyond:] - edge, 0.9))
+        stretch = max(stretch, three_quarters / np.log(4), nine_tenths / np.log(10))
     return Calibration(evidence, edge, beyond / count, max(1.0, float(stretch)), shape, count)
 
 

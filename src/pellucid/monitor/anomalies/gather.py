@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pellucid.monitor.anomalies.series import Floats, Kind, SeriesSet
+from pellucid.monitor.anomalies.typical import middle
 from pellucid.spec.system import Metric
 from pellucid.windows import Window
 
@@ -43,6 +44,7 @@ def gather(
     places: NDArray[np.int64],
     window: Window,
     *,
+    count: int,
     grain: str,
     whole_until: datetime,
     pending: tuple[pa.Table, NDArray[np.int64]] | None = None,
@@ -57,6 +59,8 @@ def gather(
         Segment of each row.
     window : Window
         From a midnight.
+    count : int
+        Segments.
     grain : str
         ``1h`` or ``1d``.
     whole_until : datetime
@@ -66,7 +70,7 @@ def gather(
     """
     points = POINTS_A_DAY[grain]
     days = -((window.start - window.end) // timedelta(days=1))
-    shape = (int(places.max(initial=-1)) + 1, days * points)
+    shape = (count, days * points)
     slots = _slots(rows, window, points)
     values, n = np.full(shape, np.nan), np.zeros(shape)
     values[places, slots] = _numbers(rows, "value")
@@ -80,6 +84,7 @@ def gather(
     if kind == "value":
         errors = np.full(shape, np.nan)
         errors[places, slots] = (_numbers(rows, "high") - _numbers(rows, "low")) / (2 * _Z)
+        errors = _at_least_usual(errors, n)
     maturity = None
     if pending is not None:
         maturity = np.ones(shape)
@@ -92,6 +97,16 @@ def gather(
         kind=kind, values=values, n=n, points_a_day=points, errors=errors, maturity=maturity,
         start_on=np.datetime64(window.start.replace(tzinfo=None), "D"),
     )  # fmt: skip
+
+
+def _at_least_usual(errors: Floats, n: Floats) -> Floats:
+    """Return standard errors that are no smaller than rows of the same series make as many.
+
+    The spread of few rows says little, and seems small where they happen to be alike.
+    """
+    known = np.where(n > 0, n, np.nan)
+    usual = np.sqrt(middle(errors**2 * known)[:, None] / known)
+    return np.asarray(np.fmax(errors, usual))
 
 
 def _slots(rows: pa.Table, window: Window, points: int) -> NDArray[np.int64]:

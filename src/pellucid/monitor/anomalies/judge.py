@@ -101,8 +101,51 @@ def judge(series: SeriesSet, *, last_days: int, holidays: Sequence[np.datetime64
     return Judged(series=series.since(first), **joined)
 
 
-def _part(series: SeriesSet, first: int, days_off: Bools) -> tuple[Judged, Floats, Floats]:
-    """Return what is told of some series, with p-values of their past and of its shifts."""
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """Every point of some series, with how rare it is under what the days before foretold.
+
+    Attributes
+    ----------
+    series : SeriesSet
+        History and span in one.
+    baseline : Baseline
+    expected, deviation, p_values : array of float64, shape (series, points)
+        See `Judged`; p-values as the models have them, of the past that is learned from and of the
+        span; NaN elsewhere.
+    is_past : array of bool, shape (series, points)
+        The points that chance was learned from.
+    is_off : array of bool, shape (series, points)
+        Where nothing is told.
+    is_enough, has_season : array of bool, shape (series,)
+        See `Judged`.
+    """
+
+    series: SeriesSet
+    baseline: Baseline
+    expected: Floats
+    deviation: Floats
+    p_values: Floats
+    is_past: Bools
+    is_off: Bools
+    is_enough: Bools
+    has_season: Bools
+
+
+def chances(series: SeriesSet, *, first: int, days_off: Bools) -> Chances:
+    """Return how rare the points from a day on are, and those before that chance is learned from.
+
+    Parameters
+    ----------
+    first : int
+        First day of the span.
+    days_off : array of bool, shape (days,)
+
+    Raises
+    ------
+    MissingExtraError
+        If scipy is not installed.
+    """
     points = series.points_a_day
     baseline = walk(series, days_off)
     expected = baseline.expected
@@ -130,17 +173,23 @@ def _part(series: SeriesSet, first: int, days_off: Bools) -> tuple[Judged, Float
     wanted = (is_past | (places >= first * points)) & is_enough[:, None] & ~is_off
     p_values = tails(replace(series, values=np.where(wanted, series.values, np.nan)), expected,
                      spread)  # fmt: skip
-    deviation = spread_of(series, expected, spread)
-    scores, past_highest = _shifts(series, baseline, first, is_off)
-    span = slice(first * points, None)
+    return Chances(series, baseline, expected, spread_of(series, expected, spread), p_values,
+                   is_past, is_off, is_enough, has_season)  # fmt: skip
+
+
+def _part(series: SeriesSet, first: int, days_off: Bools) -> tuple[Judged, Floats, Floats]:
+    """Return what is told of some series, with p-values of their past and of its shifts."""
+    found = chances(series, first=first, days_off=days_off)
+    span = slice(first * series.points_a_day, None)
+    scores, past_highest = _shifts(series, found.baseline, first, found.is_off)
     highest = np.abs(cusum(scores)).max(axis=1, initial=0.0)
-    shift_p = np.where(is_enough, cusum_tail(highest, scores.shape[1]), np.nan)
+    shift_p = np.where(found.is_enough, cusum_tail(highest, scores.shape[1]), np.nan)
     judged = Judged(
-        series, expected[:, span], deviation[:, span],
-        p_values[:, span], scores,
-        _frozen(series, baseline, first)[:, span], shift_p, is_enough, has_season,
+        series, found.expected[:, span], found.deviation[:, span], found.p_values[:, span], scores,
+        _frozen(series, found.baseline, first)[:, span], shift_p, found.is_enough,
+        found.has_season,
     )  # fmt: skip
-    before = np.where(is_past, p_values, np.nan)[:, : first * points]
+    before = np.where(found.is_past, found.p_values, np.nan)[:, : span.start]
     return judged, before[np.isfinite(before)], past_highest
 
 

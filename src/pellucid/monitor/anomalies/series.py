@@ -100,3 +100,18 @@ class SeriesSet:
         """Return which days are holidays, shape (days,)."""
         every = self.start_on + np.arange(self.days)
         return np.isin(every, np.array(list(holidays), dtype="datetime64[D]"))
+
+
+def stacked(parts: Sequence[SeriesSet]) -> SeriesSet:
+    """Return series of several sets of one metric and span as one set."""
+    first = parts[0]
+
+    def joined(name: str) -> Floats | None:
+        own = [getattr(part, name) for part in parts]
+        return None if own[0] is None else np.concatenate(own)
+
+    return replace(
+        first, values=np.concatenate([part.values for part in parts]),
+        n=np.concatenate([part.n for part in parts]), errors=joined("errors"),
+        maturity=joined("maturity"),
+    )  # fmt: skip

@@ -50,3 +50,30 @@ def typical(values: Floats, weights: Floats, is_few: Bools) -> Floats:
     if is_few.any():
         found[is_few] = mean_of(values[is_few], weights[is_few])
     return found
+
+
+def drawn_in(offsets: Floats, weights: Floats, chance: Floats) -> Floats:
+    """Return offsets from a common value, each drawn in as far as chance explains it.
+
+    Parameters
+    ----------
+    offsets, weights : array of float64, shape (series, points)
+        What was seen, NaN where nothing was, and how many rows it stands on.
+    chance : array of float64, shape (series, 1)
+        Variance of an offset of one row.
+
+    References
+    ----------
+    Efron, B. and Morris, C. (1975). Data analysis using Stein's estimator and its generalizations.
+    JASA 70(350). The variance between points by moments.
+    """
+    is_known = np.isfinite(offsets)
+    weights = np.where(is_known, weights, 0.0)
+    known = np.where(is_known, offsets, 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    excess = (weights * known**2).sum(axis=1, keepdims=True) - is_known.sum(
+        axis=1, keepdims=True
+    ) * chance
+    between = np.divide(np.maximum(excess, 0.0), total, out=np.zeros_like(total), where=total > 0)
+    trusted = between * weights
+    return np.asarray(np.where(is_known, known * trusted / (trusted + chance), np.nan))

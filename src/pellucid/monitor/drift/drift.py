@@ -28,6 +28,7 @@ Verdict = Literal["moved", "slightly", "steady", "too few rows", "no values"]
 _PSI, _DISTANCE, _DEVIATIONS = 0.1, 0.1, 0.1
 _MISSING_POINTS, _UNSEEN_SHARE = 0.05, 0.01
 _FEWEST_ROWS = 100
+_LEAST_USED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,9 @@ class Drift:
         NaN of a category.
     p_value : float
         Of the PSI, were nothing moved.
+    used, least_used : int
+        Different values, as far as bins tell them apart, and the fewest on a day of the baseline;
+        the latter 0 where its days are not known.
     support : Support
         The counts behind it.
     """
@@ -78,6 +82,8 @@ class Drift:
     mean: float
     baseline_mean: float
     p_value: float
+    used: int
+    least_used: int
     support: Support
 
     @property
@@ -89,12 +95,19 @@ class Drift:
             or abs(self.missing - self.baseline_missing) >= _MISSING_POINTS
         )  # fmt: skip
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether values hardly vary any more: half as many as on the day with the fewest."""
+        return self.least_used >= _LEAST_USED and 2 * self.used <= self.least_used
+
     def verdict(self, q_value: float, *, false_share: float = 0.05) -> Verdict:
         """Return what to call it, given the p-value adjusted for all columns that were asked."""
         if self.n == 0 or self.baseline_n == 0:
             return "no values"
         if min(self.n, self.baseline_n) < _FEWEST_ROWS:
             return "too few rows"
+        if self.is_stuck:
+            return "moved"
         if q_value >= false_share:
             return "steady"
         return "moved" if self.is_large else "slightly"
@@ -141,7 +154,8 @@ def drift_of(
             profile.counts.astype(np.float64), baseline.counts.astype(np.float64)
         )) if is_number else float("nan"),
         wasserstein=_wasserstein(profile, baseline) if is_number else float("nan"),
-        mean=profile.mean, baseline_mean=baseline.mean, p_value=p_value, support=support,
+        mean=profile.mean, baseline_mean=baseline.mean, p_value=p_value, used=profile.used,
+        least_used=_least_used(profile, days), support=support,
     )  # fmt: skip
 
 
@@ -156,6 +170,14 @@ def _chance(days: Sequence[Profile], baseline: Profile, used: int) -> Chance:
             indices.append(float(psi(support.counts, rest)))
             sizes.append(n * other / (n + other))
     return observed_chance(np.array(indices), np.array(sizes), used)
+
+
+def _least_used(profile: Profile, days: Sequence[Profile]) -> int:
+    # A day of few rows has few values by itself, and so has a window of few.
+    typical = float(np.median([day.known for day in days])) if days else 0.0
+    if profile.known < typical / 2:
+        return 0
+    return min((day.used for day in days if day.known >= typical / 2), default=0)
 
 
 def _unseen(profile: Profile, baseline: Profile) -> float:

@@ -42,6 +42,18 @@ class ColumnDrift:
     verdict: Verdict
     why: str
 
+    @property
+    def missing_more(self) -> float:
+        """Share of rows without a value, less that of the baseline."""
+        return self.drift.missing - self.drift.baseline_missing
+
+    @property
+    def part_moved(self) -> float:
+        """Part of its rows that would have to change back for it to be as before, 0 to 1."""
+        support = self.drift.support
+        now, before = (side / max(side.sum(), 1.0) for side in (support.counts, support.baseline))
+        return 1.0 if self.drift.is_stuck else float(np.abs(now - before).sum() / 2)
+
 
 @dataclass(frozen=True, slots=True)
 class DriftReport(Tabular):
@@ -148,6 +160,9 @@ def _why(drift: Drift) -> str:
         return "all values are missing now"
     if drift.baseline_n and drift.baseline_missing == 1:
         return "all values were missing in the baseline"
+    if drift.is_stuck:
+        parts.append(f"hardly varies: {drift.used} different values, at least {drift.least_used} "
+                     "on any day before")  # fmt: skip
     if abs(drift.missing - drift.baseline_missing) >= 0.005:
         parts.append(f"missing {drift.baseline_missing:.1%} → {drift.missing:.1%}")
     if drift.unseen >= 0.001:

@@ -89,6 +89,13 @@ class Profile:
         return self.n - self.nulls
 
     @property
+    def used(self) -> int:
+        """Bins, or values of a category, that have rows."""
+        if self.binning.kind == "category":
+            return len(self.levels)
+        return int(np.count_nonzero(self.counts))
+
+    @property
     def mean(self) -> float:
         """Mean of the finite values; NaN where there are none."""
         count = self.known - self.infinite

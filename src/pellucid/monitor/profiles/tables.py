@@ -19,7 +19,8 @@ class Profiled:
     Attributes
     ----------
     name : str
-        As a user asks for it: a feature by its own name.
+        As a user asks for it: a feature by its own name, a dimension that is a feature too as
+        ``dimension country``.
     label : str
         For people.
     group : str
@@ -60,12 +61,18 @@ def profiled_columns(system: System, *, attributed: Sequence[str] = ()) -> tuple
                  "eligible_count"),
         Profiled("propensity", "Propensity", "decision", DECISIONS, "propensity"),
         Profiled("amount_minor", "Amount", "dimension", DECISIONS, "amount_minor"),
-        *(Profiled(item.name, item.label or item.name, "dimension", DECISIONS,
-                   physical_column(system, "decision", item.name)) for item in system.dimensions),
+        *(Profiled(_dimension_name(item.name, features), item.label or item.name, "dimension",
+                   DECISIONS, physical_column(system, "decision", item.name))
+          for item in system.dimensions),
         *(Profiled(f"attribution of {name}", f"Attribution of {features.get(name, name)}",
                    "attribution", ATTRIBUTIONS, f"a_{name}") for name in attributed),
     ]  # fmt: skip
     return tuple({item.name: item for item in found}.values())
+
+
+def _dimension_name(name: str, features: Mapping[str, str]) -> str:
+    # What the model was given may differ from what is true: both are watched.
+    return f"dimension {name}" if name in features else name
 
 
 def picked(columns: Iterable[Profiled], names: Sequence[str]) -> tuple[Profiled, ...]:

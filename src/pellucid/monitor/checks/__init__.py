@@ -1,0 +1,1 @@
+"""Checks: how they are read, bound to a system and evaluated."""

@@ -1,0 +1,1 @@
+"""Incidents: alerts of one cause, with their states."""
