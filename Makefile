@@ -32,11 +32,12 @@ check: $(VENV)/.dev  ## Lint, format, types, import contracts
 bench: $(VENV)/.dev  ## Run the benchmarks, or one: make bench ONLY=query
 	$(BIN)/python benchmarks/run.py $(ONLY)
 
-truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about half an hour
+truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about an hour
 	$(BIN)/python benchmarks/truth_learned.py --seeds 20 --jobs 2
 	$(BIN)/python benchmarks/truth_rca.py
 	$(BIN)/python benchmarks/truth_performance.py
 	$(BIN)/python benchmarks/truth_anomalies.py
+	$(BIN)/python benchmarks/truth_incidents.py --seeds 20 --jobs 2
 
 docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py

@@ -59,7 +59,7 @@ CHECKS = Checks(
         Check(name="approvals", metric="approval_rate", severity="critical",
               by=("route", "country", "issuer", "network", "card_type", "amount_band",
                   "route,country")),
-        Check(name="eligibility", metric="eligibility_rate",
+        Check(name="eligibility", metric="eligibility_rate", where="attempt = 1",
               by=("route", "country", "route,country")),
         Check(name="fees", metric="mean_layer_fees", by=("route",)),
         Check(name="shares", metric="traffic_share", by=("route", "route,country")),

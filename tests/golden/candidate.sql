@@ -5,6 +5,8 @@ WITH facts AS (
     c."decided_at" AS "decided_at",
     c."is_chosen" AS "is_chosen",
     c."is_eligible" AS "is_eligible",
+    c."layer_exploration" AS "layer_exploration",
+    c."layer_fees" AS "layer_fees",
     c."raw_score" AS "raw_score",
     c."candidate_id" AS "route"
   FROM candidates AS c
@@ -108,7 +110,107 @@ SELECT
         )
       )
     END
-  ) AS DOUBLE) AS m7
+  ) AS DOUBLE) AS m7,
+  COALESCE(
+    COUNT_IF(
+      (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+    ),
+    0
+  ) AS m8,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "layer_fees"
+      )
+    END
+  ) AS DOUBLE) AS m9,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "layer_fees"
+      ) AS DOUBLE) * (
+        (
+          "layer_fees"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m10,
+  COALESCE(
+    COUNT_IF(
+      (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+    ),
+    0
+  ) AS m11,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "layer_exploration"
+      )
+    END
+  ) AS DOUBLE) AS m12,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "layer_exploration"
+      ) AS DOUBLE) * (
+        (
+          "layer_exploration"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m13
 FROM facts
 WHERE
   (

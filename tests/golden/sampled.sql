@@ -5,6 +5,8 @@ WITH facts AS (
     c."decided_at" AS "decided_at",
     c."is_chosen" AS "is_chosen",
     c."is_eligible" AS "is_eligible",
+    c."layer_exploration" AS "layer_exploration",
+    c."layer_fees" AS "layer_fees",
     c."raw_score" AS "raw_score",
     c."candidate_id" AS "route",
     COALESCE(d."sample_weight", 1) AS "sample_weight"
@@ -288,7 +290,235 @@ SELECT
         )
       )
     END
-  ) AS DOUBLE) AS m19
+  ) AS DOUBLE) AS m19,
+  COALESCE(
+    COUNT_IF(
+      (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+    ),
+    0
+  ) AS m20,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "sample_weight"
+      )
+    END
+  ) AS DOUBLE) AS m21,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight"
+      ) AS DOUBLE) * (
+        (
+          "sample_weight"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m22,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "sample_weight" * (
+          "layer_fees"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m23,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight" * (
+          "layer_fees"
+        )
+      ) AS DOUBLE) * (
+        (
+          "sample_weight" * (
+            "layer_fees"
+          )
+        )
+      )
+    END
+  ) AS DOUBLE) AS m24,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_fees"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight" * (
+          "layer_fees"
+        )
+      ) AS DOUBLE) * (
+        (
+          "sample_weight"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m25,
+  COALESCE(
+    COUNT_IF(
+      (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+    ),
+    0
+  ) AS m26,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "sample_weight"
+      )
+    END
+  ) AS DOUBLE) AS m27,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight"
+      ) AS DOUBLE) * (
+        (
+          "sample_weight"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m28,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN (
+        "sample_weight" * (
+          "layer_exploration"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m29,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight" * (
+          "layer_exploration"
+        )
+      ) AS DOUBLE) * (
+        (
+          "sample_weight" * (
+            "layer_exploration"
+          )
+        )
+      )
+    END
+  ) AS DOUBLE) AS m30,
+  CAST(SUM(
+    CASE
+      WHEN (
+        (
+          "is_eligible"
+        ) AND (
+          NOT (
+            "layer_exploration"
+          ) IS NULL
+        )
+      )
+      THEN CAST((
+        "sample_weight" * (
+          "layer_exploration"
+        )
+      ) AS DOUBLE) * (
+        (
+          "sample_weight"
+        )
+      )
+    END
+  ) AS DOUBLE) AS m31
 FROM facts
 WHERE
   (

@@ -206,8 +206,8 @@ def test_a_notifier_that_is_down_gets_its_notice_once_it_is_up(
     (message,) = kind.got
     assert "Approval rate of route=north fell" in message["title"]
     assert "Call the acquirer." in message["message"]
-    obs.monitor(checks, now=OUTAGE_AT + 44 * HOUR)
-    assert [item.kind for item in obs.notify(checks, now=OUTAGE_AT + 44 * HOUR)] == ["resolved"]
+    obs.monitor(checks, now=OUTAGE_AT + 37 * HOUR)
+    assert [item.kind for item in obs.notify(checks, now=OUTAGE_AT + 37 * HOUR)] == ["resolved"]
 
 
 def run_command(*arguments: str | Path) -> int:

@@ -30,7 +30,8 @@ def propose_checks(system: System) -> Checks:
         found.append(Check(name=f"{outcome.name}_comes", metric=f"missing_share_{outcome.name}"))
     found += [
         Check(name="traffic", metric="traffic_share", by=(candidate,)),
-        Check(name="eligibility", metric="eligibility_rate",
+        # A retry may not use what failed: that is no rule that changed.
+        Check(name="eligibility", metric="eligibility_rate", where="attempt = 1",
               by=(candidate, *(f"{candidate},{name}" for name in system.candidate.repeats))),
         Check(name="scores", metric="mean_score", by=(candidate,)),
     ]  # fmt: skip

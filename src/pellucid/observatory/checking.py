@@ -13,7 +13,16 @@ from pellucid.errors import SpecError
 from pellucid.monitor.anomalies.gather import POINTS_A_DAY, gather, groups_of
 from pellucid.monitor.anomalies.series import SeriesSet, stacked
 from pellucid.monitor.checks.evidence import gather_evidence
-from pellucid.monitor.checks.panel import NOTHING, Key, Looked, Panel, look, make_alert, of_slice
+from pellucid.monitor.checks.panel import (
+    NOTHING,
+    Key,
+    Looked,
+    Panel,
+    Seen,
+    look,
+    make_alert,
+    of_slice,
+)
 from pellucid.monitor.drift.report import ColumnDrift
 from pellucid.monitor.incidents.incident import Alert, Slice
 from pellucid.monitor.localize.reading import MISSING
@@ -28,7 +37,7 @@ from pellucid.windows import Window, parse_duration
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 _BEFORE = timedelta(days=28)
-_LEAST_MOVED, _LEAST_MISSING = 0.2, 0.05
+_LEAST_MOVED = 0.2
 _CLEAR = 0.01
 _TABLES = {"decisions": "decided_at", "outcomes": "recorded_at"}
 
@@ -177,7 +186,7 @@ class Checking(Watching, Locating, Spotting):
         last = before[-1].astimezone(UTC)
         alert = make_alert(
             check, kind="late", subject=check.table, label=check.table, where=(), since_at=last,
-            raised_at=instant,
+            raised_at=instant, seen=Seen(),
             why=f"No {check.table} came since {last:%Y-%m-%d %H:%M} UTC; {check.after} is usual at "
             "most",
         )  # fmt: skip
@@ -198,8 +207,8 @@ class Checking(Watching, Locating, Spotting):
         least = _LEAST_MOVED if check.least is None else check.least
         clear = frozenset(
             alert.alert_id for alert, item in zip(alerts, report.moved, strict=True)
-            if item.q_value <= _CLEAR
-            and (item.part_moved >= least or item.missing_more >= _LEAST_MISSING)
+            if item.drift.is_gone or item.drift.is_stuck
+            or (item.q_value <= _CLEAR and item.part_moved >= least)
         )  # fmt: skip
         unusual = {(check.name, item.drift.column, ()) for item in report.columns
                    if item.verdict in ("moved", "slightly")}  # fmt: skip
@@ -266,8 +275,8 @@ def _limit_alert(
     since = over.end - max(HOUR, (over.end - over.start) / 4)
     return make_alert(
         check, kind="metric", subject=metric.name, label=units.label, where=own,
-        since_at=since, raised_at=instant, value=row["value"], expected=bound,
-        low=row["low"], high=row["high"], n=int(row["n"]),
+        since_at=since, raised_at=instant,
+        seen=Seen(row["value"], bound, row["low"], row["high"], int(row["n"])),
         why=f"{of_slice(units.label, own)} is {units.value(row['value'])}, {side} its limit of "
         f"{units.value(bound)}",
     )  # fmt: skip
@@ -277,6 +286,6 @@ def _column_alert(check: Check, item: ColumnDrift, day: Window) -> Alert:
     drift = item.drift
     return make_alert(
         check, kind="column", subject=drift.column, label=item.label, where=(), since_at=day.start,
-        raised_at=day.end, value=item.part_moved, n=drift.n,
-        p_value=item.q_value, why=f"{item.label} is not distributed as before: {item.why}",
+        raised_at=day.end, seen=Seen(value=item.part_moved, n=drift.n, p_value=item.q_value),
+        why=f"{item.label} is not distributed as before: {item.why}",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from pellucid.engine.sql import text
+from pellucid.engine.sql import instant, text
 from pellucid.errors import PellucidError, SpecError
 from pellucid.metrics.performance import rate_name
 from pellucid.monitor.checks.panel import of_slice
@@ -140,7 +140,7 @@ class Diagnosing(Checking):
             return None
         try:
             report = self.drift(*names, over=window, baseline=Window(first - _WEEKS * WEEK, first),
-                                where=_same_hours(window))  # fmt: skip
+                                where=_same_hours(window, first))  # fmt: skip
         except SpecError:
             return None
         moved = [item for item in report.moved if item.part_moved >= _MOST_OF_HOURS]
@@ -202,15 +202,17 @@ def _told(units: Units, label: str, where: Slice, alert: Alert, found: Localized
     return f"{said}. {'So did ' + ', '.join(also) if also else 'All else is as before'}."
 
 
-def _same_hours(window: Window) -> str:
-    """Return the condition of the hours and weekdays of a window."""
+def _same_hours(window: Window, first: datetime) -> str:
+    """Return the condition of a window, and before its first day of its hours and weekdays."""
     count = min(-(-(window.end - window.start) // HOUR), int(WEEK / HOUR))
     times = [window.start.astimezone(UTC) + place * HOUR for place in range(count)]
     hours = sorted({time.hour for time in times})
     weekdays = sorted({time.isoweekday() for time in times})
+    start, end, before = (instant(at) for at in (window.start, window.end, first))
     return (
-        f"hour(decided_at) IN ({', '.join(map(str, hours))}) "
-        f"AND isodow(decided_at) IN ({', '.join(map(str, weekdays))})"
+        f"(decided_at >= {start} AND decided_at < {end}) OR (decided_at < {before} "
+        f"AND hour(decided_at) IN ({', '.join(map(str, hours))}) "
+        f"AND isodow(decided_at) IN ({', '.join(map(str, weekdays))}))"
     )
 
 

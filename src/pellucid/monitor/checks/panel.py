@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -172,10 +173,9 @@ def _alert(panel: Panel, place: int, first: int, last: int, instant: datetime) -
     return make_alert(
         panel.check, kind="metric", subject=panel.metric.name,
         label=panel.metric.label or panel.metric.name, where=own, since_at=since, raised_at=instant,
-        value=value, expected=usual, low=usual - half, high=usual + half,
-        n=round(float(rows[is_known].sum())),
-        p_value=float(panel.evidence.p_values[place, last]),
         why=_why(panel, own, value, usual),
+        seen=Seen(value, usual, usual - half, usual + half, round(float(rows[is_known].sum())),
+                  float(panel.evidence.p_values[place, last])),
     )  # fmt: skip
 
 
@@ -197,17 +197,27 @@ def of_slice(label: str, own: Slice) -> str:
     return f"{label} of {conditions_text(own)}" if own else label
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of what fails; see `Alert`."""
+
+    value: float = math.nan
+    expected: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+    p_value: float = math.nan
+
+
 def make_alert(
     check: Check, *, kind: Kind, subject: str, label: str, where: Slice, since_at: datetime,
-    raised_at: datetime, why: str, value: float = float("nan"), expected: float = float("nan"),
-    low: float = float("nan"), high: float = float("nan"), n: int = 0,
-    p_value: float = float("nan"),
+    raised_at: datetime, why: str, seen: Seen,
 ) -> Alert:  # fmt: skip
     """Return an alert, named by what it is about and since when."""
     about = f"{check.name}\n{subject}\n{where}\n{micros(since_at)}"
     return Alert(
         alert_id=hashlib.sha256(about.encode()).hexdigest()[:16], check=check.name,
         severity=check.severity, kind=kind, subject=subject, label=label, slice=where,
-        since_at=since_at, raised_at=raised_at, value=value, expected=expected, low=low, high=high,
-        n=n, p_value=p_value, why=why,
+        since_at=since_at, raised_at=raised_at, value=seen.value, expected=seen.expected,
+        low=seen.low, high=seen.high, n=seen.n, p_value=seen.p_value, why=why,
     )  # fmt: skip

@@ -29,6 +29,7 @@ _PSI, _DISTANCE, _DEVIATIONS = 0.1, 0.1, 0.1
 _MISSING_POINTS, _UNSEEN_SHARE = 0.05, 0.01
 _FEWEST_ROWS = 100
 _LEAST_USED = 8
+_NEW_POINTS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class Drift:
         NaN of a category.
     p_value : float
         Of the PSI, were nothing moved.
+    most_missing : float
+        Highest share of missing values on a day of the baseline; 1 where its days are not known.
+    last_unseen : float
+        The same as `unseen` of the last day of the baseline, against the days before it; 1 where
+        its days are not known.
     used, least_used : int
         Different values, as far as bins tell them apart, and the fewest on a day of the baseline;
         the latter 0 where its days are not known.
@@ -82,6 +88,8 @@ class Drift:
     mean: float
     baseline_mean: float
     p_value: float
+    most_missing: float
+    last_unseen: float
     used: int
     least_used: int
     support: Support
@@ -100,13 +108,21 @@ class Drift:
         """Whether values hardly vary any more: half as many as on the day with the fewest."""
         return self.least_used >= _LEAST_USED and 2 * self.used <= self.least_used
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether far more is missing, or new, than on the days before."""
+        return (
+            self.missing - self.most_missing >= _MISSING_POINTS
+            or self.unseen - self.last_unseen >= _NEW_POINTS
+        )
+
     def verdict(self, q_value: float, *, false_share: float = 0.05) -> Verdict:
         """Return what to call it, given the p-value adjusted for all columns that were asked."""
         if self.n == 0 or self.baseline_n == 0:
             return "no values"
         if min(self.n, self.baseline_n) < _FEWEST_ROWS:
             return "too few rows"
-        if self.is_stuck:
+        if self.is_stuck or self.is_gone:
             return "moved"
         if q_value >= false_share:
             return "steady"
@@ -154,7 +170,9 @@ def drift_of(
             profile.counts.astype(np.float64), baseline.counts.astype(np.float64)
         )) if is_number else float("nan"),
         wasserstein=_wasserstein(profile, baseline) if is_number else float("nan"),
-        mean=profile.mean, baseline_mean=baseline.mean, p_value=p_value, used=profile.used,
+        mean=profile.mean, baseline_mean=baseline.mean, p_value=p_value,
+        most_missing=max((_share(day.nulls, day.n) for day in days if day.n), default=1.0),
+        last_unseen=_last_unseen(days), used=profile.used,
         least_used=_least_used(profile, days), support=support,
     )  # fmt: skip
 
@@ -189,6 +207,15 @@ def _unseen(profile: Profile, baseline: Profile) -> float:
     used = np.flatnonzero(baseline.counts)
     inside = profile.counts[used[0] : used[-1] + 1].sum()
     return _share(int(profile.counts.sum() - inside), profile.n)
+
+
+def _last_unseen(days: Sequence[Profile]) -> float:
+    if len(days) < 2:
+        return 1.0
+    before = days[0]
+    for day in days[1:-1]:
+        before += day
+    return _unseen(days[-1], before)
 
 
 def _wasserstein(profile: Profile, baseline: Profile) -> float:

@@ -43,11 +43,6 @@ class ColumnDrift:
     why: str
 
     @property
-    def missing_more(self) -> float:
-        """Share of rows without a value, less that of the baseline."""
-        return self.drift.missing - self.drift.baseline_missing
-
-    @property
     def part_moved(self) -> float:
         """Part of its rows that would have to change back for it to be as before, 0 to 1."""
         support = self.drift.support

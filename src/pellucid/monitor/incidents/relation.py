@@ -91,6 +91,9 @@ class Stages:
         # What most rows of changed is of no one place, unless it moved the scores.
         if own == COLUMN and cause.kind == "metric" and self.stage(cause) < SCORE:
             return False
+        # What begins later and earlier in a decision is a cause of its own.
+        if own < self.stage(cause) and after > _AT_ONCE:
+            return False
         # What one candidate loses others gain, and what they gain changes their rates.
         if differ and not (
             differ <= self.of_candidate and (own > self.stage(cause) or own == TRAFFIC)
@@ -104,11 +107,15 @@ class Stages:
     def is_nearer(self, alert: Alert, incident: Incident) -> bool:
         """Whether an alert is nearer to the cause than what an incident is put down to.
 
-        It is of an earlier stage, and did not begin later.
+        It did not begin later, and is of an earlier stage. What is not eligible has no outcomes:
+        where those of the same candidate fell, it is tried again less because it failed.
         """
-        return self.stage(alert) < self.stage(incident.cause) and (
-            _after(alert, incident.started_at) <= _AT_ONCE
-        )
+        if _after(alert, incident.started_at) > _AT_ONCE:
+            return False
+        own, theirs = self.stage(alert), self.stage(incident.cause)
+        shared = {name for name, _ in set(alert.slice) & set(incident.cause.slice)}
+        is_retried = (own, theirs) == (OUTCOME, ELIGIBILITY) and bool(shared & self.of_candidate)
+        return own < theirs or is_retried
 
 
 def _after(alert: Alert, started_at: datetime) -> timedelta:

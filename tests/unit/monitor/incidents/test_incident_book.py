@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.metrics.catalogue import catalogue
-from pellucid.monitor.checks.panel import Looked, key_of, make_alert
+from pellucid.monitor.checks.panel import Looked, Seen, key_of, make_alert
 from pellucid.monitor.incidents.book import Book
 from pellucid.monitor.incidents.incident import Alert, Cause, Incident
 from pellucid.monitor.incidents.records import alert_row, incident_of, incident_row
@@ -36,15 +36,15 @@ def alert(
     check = replace(CHECKS[metric], severity=severity)  # type: ignore[arg-type]
     return make_alert(
         check, kind="metric", subject=metric, label=metric, where=tuple(where.items()),
-        since_at=since, raised_at=raised, value=0.5, expected=0.9, n=100, p_value=p_value,
-        why=f"{metric} fell",
+        since_at=since, raised_at=raised, why=f"{metric} fell",
+        seen=Seen(value=0.5, expected=0.9, n=100, p_value=p_value),
     )  # fmt: skip
 
 
 def column(part: float, since: datetime, name: str = "amount") -> Alert:
     return make_alert(
         CHECKS["features"], kind="column", subject=name, label=name, where=(), since_at=since,
-        raised_at=since + DAY, value=part, why=f"{name} moved",
+        raised_at=since + DAY, seen=Seen(value=part), why=f"{name} moved",
     )  # fmt: skip
 
 
@@ -151,6 +151,20 @@ def test_a_broken_column_takes_over_from_the_scores_it_moved() -> None:
     own.follow(midnight, looked(column(0.6, midnight - DAY)), told)
     assert only(own).cause.subject == "amount"
     assert only(own).state == "open"
+
+
+def test_what_fails_and_is_not_tried_again_is_put_down_to_failing() -> None:
+    own = book()
+    first = alert("eligibility_rate", NOON - HOUR, NOON, route="cedar-direct", country="BR")
+    own.follow(NOON, looked(first), told)
+    later = NOON + 2 * HOUR
+    own.follow(later, looked(first, alert("approval_rate", NOON - HOUR, later,
+                                          route="cedar-direct")), told)  # fmt: skip
+    assert only(own).cause.subject == "approval_rate"
+    elsewhere = book()
+    elsewhere.follow(NOON, looked(first), told)
+    elsewhere.follow(later, looked(first, alert("approval_rate", NOON - HOUR, later)), told)
+    assert only(elsewhere).cause.subject == "eligibility_rate"
 
 
 def test_a_column_that_moved_everywhere_is_not_of_one_banks_incident() -> None:
