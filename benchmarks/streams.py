@@ -1,13 +1,13 @@
 """Real streams of decisions as pellucid logs them, with what is known to have happened in each.
 
-Rows are read from `../shared/data` (see `DATA`) and stay there. Checks start from
-`propose_checks`; what is taken out is what a stream has nothing of, such as scores.
+Rows are read from `../shared/data` (see `DATA`) and stay there. What is known stands in the README
+of each set and in its files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pellucid.metrics.checks import propose_checks
-from pellucid.spec.check import Checks
 from pellucid.spec.system import Candidate, Dimension, Feature, Outcome, System
 from pellucid.windows import Window
 
@@ -39,12 +37,10 @@ class Known:
     Attributes
     ----------
     name : str
-        In words.
     start, end : datetime
-        From when until when an alert can be about it: to its end and as long after as its outcomes
-        take to be mature, and a day.
+        From when until when an alert can be raised about it, so that its outcomes are mature.
     subjects : tuple of str
-        Metrics or columns (a part of the name) that an alert about it is of; all where empty.
+        Metrics or columns, or parts of their names, that an alert about it is of.
     """
 
     name: str
@@ -55,34 +51,32 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A stream, its checks and what is known of it.
+    """A stream and what is known of it.
 
     Attributes
     ----------
-    system, checks
-        As a team would write them.
+    system : System
+        As a team would write it.
     tables : dict of str to pyarrow.Table
         Of the standard record.
     judged : Window
     known : tuple of Known
     beside : dict of date to str
-        UTC days on which something else is on record that may explain an incident, such as bad
-        weather.
+        UTC days on which what may explain an incident, such as bad weather, is on record.
     beside_share : float
-        Part of the judged days that these are: what chance alone would explain.
+        Part of all days that these are: of what chance alone would explain.
     """
 
     system: System
-    checks: Checks
     tables: dict[str, pa.Table]
     judged: Window
     known: tuple[Known, ...]
-    beside: dict[date, str]
+    beside: dict[date, str] = field(default_factory=dict)
     beside_share: float = 0.0
 
 
 def flights() -> Stream:
-    """Departures from New York in 2013: does a flight leave, is it in time?"""
+    """Departures from New York in 2013: whether a flight leaves, and is in time."""
     rows = pq.read_table(DATA / "nycflights13" / "flights.parquet")
     at = _shifted(rows["time_hour"].cast(_TIME), _floats(rows["minute"]) * 60)
     left = _floats(rows["dep_time"])
@@ -110,21 +104,13 @@ def flights() -> Stream:
                 pa.array(arrived)),
         ]),
     }  # fmt: skip
-    checks = replace(
-        _adapted(system, by=("origin", "carrier"), after="9h", without=("traffic", "scores")),
-        holidays=_HOLIDAYS_2013,
-    )
     weather = _weather_days()
     judged = _judged(at, _HISTORY)
     return Stream(
-        system=system, checks=checks, tables=tables, judged=judged,
+        system=system, tables=tables, judged=judged,
         known=tuple(_flight_days(rows, is_cancelled, judged)), beside=weather,
         beside_share=len(weather) / 365,
     )  # fmt: skip
-
-
-_HOLIDAYS_2013 = ("2013-01-01", "2013-01-21", "2013-02-18", "2013-05-27", "2013-07-04",
-                  "2013-09-02", "2013-10-14", "2013-11-11", "2013-11-28", "2013-12-25")  # fmt: skip
 
 
 def _flight_days(rows: pa.Table, is_cancelled: np.ndarray, judged: Window) -> Iterator[Known]:
@@ -188,9 +174,7 @@ def electricity() -> Stream:
     start = datetime(1996, 6, 4, tzinfo=UTC)
     stuck = Known(name="vicprice, vicdemand and transfer are stuck", start=start, end=awake,
                   subjects=known.subjects)  # fmt: skip
-    return Stream(system=system, checks=_adapted(system, grain="1d", without=("traffic",)),
-                  tables=tables, judged=_judged(at, _HISTORY), known=(stuck, known),
-                  beside={})  # fmt: skip
+    return Stream(system=system, tables=tables, judged=_judged(at, _HISTORY), known=(stuck, known))
 
 
 def loans() -> Stream:
@@ -210,13 +194,17 @@ def loans() -> Stream:
     tables = {"decisions": _decisions(ids, at),
               "candidates": _candidates(ids, at, "loan", _floats(rows["y_pred_proba"]),
                                         **features)}  # fmt: skip
-    judged = _judged(at, _HISTORY)
-    return Stream(system=system, checks=_adapted(system, grain="1d", without=("traffic",)),
-                  tables=tables, judged=judged, known=tuple(_loan_faults()), beside={})  # fmt: skip
+    return Stream(
+        system=system, tables=tables, judged=_judged(at, _HISTORY), known=tuple(_loan_faults())
+    )
 
 
 def _loan_faults() -> Iterator[Known]:
     """Yield where another tool's shares of missing and unseen values went to another level."""
+    change = datetime(2019, 3, 31, 3, tzinfo=UTC)
+    # As the README of `nannyml_car_loan` says, of which these rows are a copy.
+    yield Known(name="the loans themselves change", start=change, end=change + 29 * DAY,
+                subjects=("car_value", "loan_length", "repaid_loan", "score"))  # fmt: skip
     for kind in ("missing", "unseen"):
         rows = pq.read_table(DATA / "nannyml_car_loan_dq" / f"expected_{kind}.parquet").to_pylist()
         names = [name.removesuffix("_alert") for name in rows[0] if name.endswith("_alert")]
@@ -254,9 +242,8 @@ def frauds() -> Stream:
     first = datetime(2018, 4, 1, tzinfo=UTC)
     ramp = Known(name="ramp-up of compromised terminals until 28 Apr", start=first,
                  end=first + 36 * DAY, subjects=("fraud_rate",))  # fmt: skip
-    return Stream(system=system, checks=_adapted(system, without=("traffic", "scores")),
-                  tables=tables, judged=_judged(at, _SHORT_HISTORY), known=(ramp,),
-                  beside={})  # fmt: skip
+    judged = _judged(at, _SHORT_HISTORY)
+    return Stream(system=system, tables=tables, judged=judged, known=(ramp,))
 
 
 def payments() -> Stream:
@@ -276,36 +263,14 @@ def payments() -> Stream:
         "outcomes": _outcomes(ids, "success", _floats(rows["success"]) == 1, at,
                               _shifted(at, np.full(rows.num_rows, 60.0))),
     }  # fmt: skip
-    return Stream(system=system, checks=_adapted(system, without=("scores",)), tables=tables,
-                  judged=_judged(at, _SHORT_HISTORY), known=(), beside={})  # fmt: skip
+    judged = _judged(at, _SHORT_HISTORY)
+    return Stream(system=system, tables=tables, judged=judged, known=())
 
 
 STREAMS: dict[str, Callable[[], Stream]] = {
     "nycflights13": flights, "elec2": electricity, "nannyml_car_loan_dq": loans,
     "fraud_sim": frauds, "psp_routing": payments,
 }  # fmt: skip
-
-
-def _adapted(
-    system: System, *, without: tuple[str, ...] = (), by: tuple[str, ...] | None = None,
-    after: str = "3h", grain: Any = "1h",
-) -> Checks:  # fmt: skip
-    """Return the proposed checks with what a stream has nothing of taken out."""
-    proposed, found = propose_checks(system), []
-    has_choice = system.candidate.name != Candidate().name
-    for check in proposed.checks:
-        if check.name in ("eligibility", *without):
-            continue
-        levels = check.by if by is None or not check.by else by
-        if not has_choice:
-            levels = tuple(name for name in levels if name != system.candidate.name)
-        own = replace(check, by=levels)
-        if check.rule == "late":
-            own = replace(own, after=after)
-        elif check.rule == "unusual":
-            own = replace(own, grain=grain)
-        found.append(own)
-    return replace(proposed, checks=tuple(found))
 
 
 def _decisions(ids: pa.Array, at: Any, **columns: Any) -> pa.Table:

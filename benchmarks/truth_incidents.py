@@ -34,7 +34,7 @@ from pellucid.monitor.incidents.incident import Cause
 from pellucid.observatory import open_system
 
 BENCH = "truth_incidents"
-FULL_SEEDS, FIRST_SEED = 20, 3000
+FULL_SEEDS, FIRST_SEED = 10, 3000
 LEAST_IN_TIME, LEAST_EXACT, MOST_FALSE = 0.95, 0.90, 1.0
 _HEADS = ("kind", "worlds", "found", "in_time", "exact", "exact_at_end", "delay_median",
           "delay_most", "extra", "false_a_week", "goals", "met")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import pyarrow.compute as pc
@@ -23,13 +24,16 @@ from pellucid.monitor.checks.panel import (
     make_alert,
     of_slice,
 )
+from pellucid.monitor.checks.stuck import DAYS_BEFORE, repeated_sql, stuck_columns
 from pellucid.monitor.drift.report import ColumnDrift
 from pellucid.monitor.incidents.incident import Alert, Slice
 from pellucid.monitor.localize.reading import MISSING
 from pellucid.monitor.localize.wording import Units
+from pellucid.monitor.profiles.tables import CANDIDATES, picked
 from pellucid.observatory.locating import Locating
 from pellucid.observatory.spotting import Spotting, whole_until
 from pellucid.observatory.watching import TRAINING, Watching
+from pellucid.spec.bind import declared_names
 from pellucid.spec.bind_checks import levels_of
 from pellucid.spec.check import Check, Checks
 from pellucid.spec.system import Metric
@@ -212,7 +216,47 @@ class Checking(Watching, Locating, Spotting):
         )  # fmt: skip
         unusual = {(check.name, item.drift.column, ()) for item in report.columns
                    if item.verdict in ("moved", "slightly")}  # fmt: skip
-        return Looked(tuple(alerts), clear, frozenset(unusual))
+        moved = Looked(tuple(alerts), clear, frozenset(unusual))
+        return joined([self._stuck(check, day), moved])
+
+    def _stuck(self, check: Check, day: Window) -> Looked:
+        """Return the features of which a day brought nothing new."""
+        asked = {item.column: item for item in picked(self._profiled(), check.columns)
+                 if item.table == CANDIDATES and item.group == "feature"}  # fmt: skip
+        if not asked:
+            return NOTHING
+        found: dict[str, float] = {}
+        for key in ("candidate_id", *self.system.candidate.repeats):
+            parts = [self._repeated(tuple(asked), key, day.start - place * DAY)
+                     for place in range(DAYS_BEFORE + 1)]  # fmt: skip
+            found = stuck_columns(parts[0], parts[1:]) | found
+        alerts = [
+            make_alert(
+                check, kind="column", subject=asked[name].name, label=asked[name].label, where=(),
+                since_at=day.start, raised_at=day.end, seen=Seen(value=1.0, expected=most),
+                why=f"{asked[name].label} is stuck: all its values are those of the day before, at "
+                f"most {most:.0%} on each of the days before that",
+            )
+            for name, most in found.items()
+        ]  # fmt: skip
+        return certain(alerts, [(check.name, alert.subject, ()) for alert in alerts])
+
+    def _repeated(
+        self, columns: tuple[str, ...], key: str, start: datetime
+    ) -> dict[str, float | None]:
+        # Of each day it is asked on that day and on the three after it.
+        asked = (columns, key, start)
+        if asked not in self._repeats:
+            rows = self.records.query(
+                repeated_sql(CANDIDATES, columns, key, start), (CANDIDATES,),
+                Window(start - DAY, start + DAY), names=declared_names(self.system),
+            )  # fmt: skip
+            self._repeats[asked] = rows.to_pylist()[0]
+        return self._repeats[asked]
+
+    @cached_property
+    def _repeats(self) -> dict[tuple[tuple[str, ...], str, datetime], dict[str, float | None]]:
+        return {}
 
     def _beyond(self, check: Check, instant: datetime) -> Looked:
         metric = self.metrics[check.metric]

@@ -61,9 +61,12 @@ class Book:
             Whether all checks were looked at: else nothing is resolved.
         """
         before = dict(self.incidents)
+        # Two rules may tell the same of one column.
+        failing = {key_of(alert): alert for alert in reversed(looked.failing)}
         fresh = [
-            alert for alert in looked.failing if not self._joined(alert, instant, looked, diagnose)
-        ]
+            alert for alert in reversed(failing.values())
+            if not self._joined(alert, instant, looked, diagnose)
+        ]  # fmt: skip
         for _ in range(_MOST_AT_ONCE):
             clear = [alert for alert in fresh if alert.alert_id in looked.clear]
             if not clear:
