@@ -94,7 +94,7 @@ class Alerting(Diagnosing):
             book.follow(clock, found, self.diagnose, is_whole=False)
         before = {item.incident_id: item for item in known}
         touched = [
-            self._costed(item, max(until, item.opened_at)) for item in book.incidents.values()
+            self._costed(item, item.last_at) for item in book.incidents.values()
             if item != before.get(item.incident_id)
         ]  # fmt: skip
         self._store(touched)
@@ -296,9 +296,9 @@ class Alerting(Diagnosing):
                                            for item in changed))  # fmt: skip
 
     def _store_run(self, checks: Checks, window: Window, series: int, failing: int) -> None:
-        mark = fingerprint(checks)
+        mark, now = fingerprint(checks), datetime.now(UTC)
         append_rows(self.lake, RUNS, [{
-            "run_id": f"{mark}-{micros(window.end)}", "ran_at": datetime.now(UTC),
+            "run_id": f"{mark}-{micros(window.end)}-{micros(hour_of(now))}", "ran_at": now,
             "fingerprint": mark, "judged_from_at": window.start, "judged_until_at": window.end,
             "checks": len(checks.checks), "series": series, "failing": failing,
         }])  # fmt: skip
