@@ -10,7 +10,7 @@ by chance among them; false are those of the quiet worlds, a week.
 python benchmarks/truth_incidents.py --seeds 20 --jobs 2
 python benchmarks/truth_incidents.py --seeds 5 --first 0 --kinds outage quiet
 
-Settings were chosen on seeds below 3000. Set PELLUCID_BENCH_DATA to a folder to keep the worlds: a
+Settings were chosen on seeds below 4000. Set PELLUCID_BENCH_DATA to a folder to keep the worlds: a
 minute of a core makes the seven of a seed.
 """
 
@@ -34,7 +34,7 @@ from pellucid.monitor.incidents.incident import Cause
 from pellucid.observatory import open_system
 
 BENCH = "truth_incidents"
-FULL_SEEDS, FIRST_SEED = 10, 3000
+FULL_SEEDS, FIRST_SEED = 8, 4000
 LEAST_IN_TIME, LEAST_EXACT, MOST_FALSE = 0.95, 0.90, 1.0
 _HEADS = ("kind", "worlds", "found", "in_time", "exact", "exact_at_end", "delay_median",
           "delay_most", "extra", "false_a_week", "goals", "met")  # fmt: skip

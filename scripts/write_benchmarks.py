@@ -169,7 +169,7 @@ def _incidents() -> list[str]:
         "series, and no sooner than outcomes are mature. *Exact*: the slice, or column, was the "
         "one that was planted, as people were first told and at the end of the week. *Extra*: "
         "other incidents of the same weeks. Settings were chosen on other seeds, which are below "
-        "3000.", "",
+        "4000.", "",
         "| planted | worlds | found | in time | exact at first | exact at the end | grains late, "
         "median | most | extra |", "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip

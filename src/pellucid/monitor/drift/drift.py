@@ -29,7 +29,7 @@ _PSI, _DISTANCE, _DEVIATIONS = 0.1, 0.1, 0.1
 _MISSING_POINTS, _UNSEEN_SHARE = 0.05, 0.01
 _FEWEST_ROWS = 100
 _LEAST_USED = 8
-_NEW_POINTS = 0.1
+_NEW_POINTS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
