@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+_ROUNDING = 1e-13
+
+
 def wilson_interval(
     hits: Floats, trials: Floats, *, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
@@ -166,6 +169,8 @@ def ratio_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = total / total_per
         residual = squares - 2 * ratio * products + ratio**2 * squares_per
+        # Of values that are all the same only rounding is left, which is no spread.
+        residual = np.where(residual > _ROUNDING * squares, residual, 0.0)
         # Rounding can leave a residual of 0 slightly negative.
         variance = count / (count - 1) * np.maximum(residual, 0) / total_per**2
         half = _z(confidence) * np.sqrt(variance)

@@ -108,6 +108,8 @@ def _attempts(draw: np.random.Generator) -> int:
 
 def _candidates(draw: np.random.Generator, decision: dict[str, object]) -> list[dict[str, object]]:
     rows = []
+    amount = decision["amount_minor"] or 0
+    assert isinstance(amount, int)  # noqa: S101
     for route in ROUTES:
         is_eligible = bool(draw.random() < 0.7)
         score = float(draw.normal()) if draw.random() < 0.9 else None
@@ -118,7 +120,8 @@ def _candidates(draw: np.random.Generator, decision: dict[str, object]) -> list[
             "ineligible_reason": None if is_eligible else _pick(draw, ("cap", "country")),
             "raw_score": score,
             "probability": None if score is None else 1 / (1 + np.exp(-score)),
-            "is_chosen": False, "layer_fees": -0.01, "layer_exploration": 0.0,
+            "is_chosen": False, "layer_fees": -(amount % 97) / 10_000,
+            "layer_exploration": (amount % 13) / 10_000,
             "f_amount": float(draw.normal()), "f_bank": _pick(draw, ("a", "b", None)),
         })  # fmt: skip
     return rows
