@@ -24,7 +24,7 @@ class Truth:
     Attributes
     ----------
     kind : str
-        One of `planted.KINDS`, or ``quiet``.
+        One of `planted_worlds.KINDS`, or ``quiet``.
     judged : Window
         The week in which the monitor is judged.
     column : str

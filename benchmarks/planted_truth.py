@@ -47,7 +47,7 @@ from pellucid.testing.worlds import (
 from pellucid.windows import Window, instant_of, micros
 
 SERIES = 320
-"""Metrics times segments that `planted.CHECKS` watches in a world."""
+"""Metrics times segments that `planted_worlds.CHECKS` watches in a world."""
 NATS = math.log(168 * SERIES)
 MATURITY = timedelta(hours=2)
 

@@ -1,6 +1,6 @@
 """What a monitor says, hour by hour, of payments in which one known thing goes wrong.
 
-Worlds, checks and what is planted: `planted.py`; when it could be told at the earliest:
+Worlds, checks and what is planted: `planted_worlds.py`; when it could be told at the earliest:
 `planted_truth.py`; how what was told is scored: `planted_scores.py`. For each kind: how many were
 found at all, within one grain (an hour; a day for columns) of when they could be, and with exactly
 the slice or column planted, as the incident was opened (the first that people hear) and at the end
@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import RESULTS, Meter, data_folder, fresh, progress
-from planted import CHECKS, DECISIONS, KINDS, QUIET, SYSTEM, planted
 from planted_scores import Score, Sign, Told, Truth, false_a_week, score
+from planted_worlds import CHECKS, DECISIONS, KINDS, QUIET, SYSTEM, planted
 
 from pellucid.monitor.incidents.backtest import Backtest
 from pellucid.monitor.incidents.incident import Cause

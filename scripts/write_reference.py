@@ -36,7 +36,9 @@ def metrics_markdown() -> str:
         "does. Counts and totals are then estimates with an interval (counts of candidates have "
         "none), rates, shares, means and ratios are weighted, and `n` is the number of rows that "
         "are stored. The answer says so: `Answer.note`, and `note` in its rows. Decisions without "
-        "a weight weigh 1, and a lake without weights is counted exactly.", "",
+        "a weight weigh 1, and a lake without weights is counted exactly. Intervals take rows as "
+        "independent: those of a metric counted per candidate are too narrow where the candidates "
+        "of a decision are alike and the answer is not broken down by candidate.", "",
         "| metric | counted per | how | meaning |", "|---|---|---|---|",
     ]  # fmt: skip
     own = {metric.name for metric in system.metrics}

@@ -116,6 +116,9 @@ def _candidates(
         "candidate_id": pa.array(ROUTES).take(pa.array(route)),
         "is_eligible": is_eligible, "is_chosen": is_chosen,
         "raw_score": draw.normal(0.2 * country[place], 1.0),
+        # Apart from what is drawn for all else. Nearly independent within a decision, as the
+        # intervals of candidates take them.
+        "layer_fees": np.random.default_rng(7).normal(-0.1 * country[place], 0.5),
     })  # fmt: skip
 
 

@@ -29,4 +29,4 @@ def truths() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def worlds() -> ModuleType:
-    return _loaded("planted")
+    return _loaded("planted_worlds")
