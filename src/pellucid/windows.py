@@ -12,8 +12,9 @@ from pellucid.errors import SpecError
 _MOST_UNITS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GRAINS = ("1h", "1d", "1w")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1),
-          "w": timedelta(weeks=1)}  # fmt: skip
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+FOUR_WEEKS = 4 * WEEK
+_UNITS = {"m": timedelta(minutes=1), "h": HOUR, "d": DAY, "w": WEEK}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,6 +54,16 @@ def micros(instant: datetime) -> int:
 def instant_of(micros_since_1970: int) -> datetime:
     """Return the instant of so many microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=micros_since_1970)
+
+
+def hour_of(instant: datetime) -> datetime:
+    """Return the whole hour at or before an instant, in UTC."""
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def midnight(instant: datetime) -> datetime:
+    """Return the start of the UTC day."""
+    return hour_of(instant).replace(hour=0)
 
 
 def _said(instant: datetime) -> str:

@@ -114,10 +114,7 @@ def _add_backtest(commands: Commands) -> None:
         "Tell what checks would have found in the past, hour by hour; stores nothing.",
         "  pellucid monitor backtest --checks checks.yml --lake lake/ --over 28d",
     )  # fmt: skip
-    _add_checks(parser)
-    add_over(parser, "28d")
-    add_lake(parser)
-    add_output(parser)
+    _add_past(parser)
 
 
 def _backtest(options: argparse.Namespace) -> int:
@@ -134,10 +131,7 @@ def _add_tune(commands: Commands) -> None:
         "finds.",
         "  pellucid monitor tune --checks checks.yml --lake lake/ --over 28d",
     )  # fmt: skip
-    _add_checks(parser)
-    add_over(parser, "28d")
-    add_lake(parser)
-    add_output(parser)
+    _add_past(parser)
 
 
 def _tune(options: argparse.Namespace) -> int:
@@ -276,6 +270,13 @@ def _grafana(options: argparse.Namespace) -> int:
 def _add_checks(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
     parser.add_argument("--checks", type=Path, required=is_required, metavar="FILE",
                         help="YAML file of checks and channels")  # fmt: skip
+
+
+def _add_past(parser: argparse.ArgumentParser) -> None:
+    _add_checks(parser)
+    add_over(parser, "28d")
+    add_lake(parser)
+    add_output(parser)
 
 
 def _add_change(parser: argparse.ArgumentParser) -> None:

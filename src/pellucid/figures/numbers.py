@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, tzinfo
 
+from pellucid.schema.currencies import minor_decimals
+
 MINUS = "−"
 NONE = "–"
 _COMPACT_FROM = 1_000_000
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "MXN": "MX$",
             "CAD": "CA$", "AUD": "A$", "KRW": "₩", "VND": "₫", "CNY": "CN¥"}  # fmt: skip
-# ISO 4217: currencies whose minor unit is not a hundredth.
-_NO_MINOR = frozenset({
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-    "VUV", "XAF", "XOF", "XPF",
-})  # fmt: skip
-_THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
 def is_known(value: float | None) -> bool:
@@ -94,13 +90,6 @@ def money(amount_minor: float | None, currency: str | None, *, is_compact: bool 
     text = _compact(amount) if is_compact and amount >= _COMPACT_FROM else f"{amount:,.{decimals}f}"
     sign = MINUS if amount_minor < 0 else ""
     return f"{sign}{_SYMBOLS.get(code, f'{code} ' if code else '')}{text}"
-
-
-def minor_decimals(currency: str) -> int:
-    """Return how many decimals the minor unit of a currency stands for."""
-    if currency in _NO_MINOR:
-        return 0
-    return 3 if currency in _THOUSANDTHS else 2
 
 
 def number(value: float | None, decimals: int = 2) -> str:

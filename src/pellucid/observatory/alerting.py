@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,14 +11,14 @@ from pellucid.monitor.incidents.backtest import Backtest, Tuned, by_cost, tuned
 from pellucid.monitor.incidents.book import Book
 from pellucid.monitor.incidents.incident import Alert, Cause, Incident, State
 from pellucid.monitor.incidents.records import alert_row, incident_of, incident_row
-from pellucid.observatory.checking import DAY, HOUR, WEEK, Watch, joined, midnight
+from pellucid.observatory.checking import Watch, joined
 from pellucid.observatory.diagnosing import Diagnosing
 from pellucid.schema.tables import ALERTS, INCIDENTS, RUNS
 from pellucid.spec.bind_checks import check_checks
 from pellucid.spec.check import Checks
 from pellucid.spec.codec import fingerprint
 from pellucid.store.incidents import append_rows, latest_incidents, rows_of
-from pellucid.windows import Window, micros
+from pellucid.windows import DAY, HOUR, WEEK, Window, hour_of, micros, midnight
 
 _BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
@@ -81,8 +81,7 @@ class Alerting(Diagnosing):
         until = min(hour_of(clock), hour_of(last))
         known = self._known()
         since = self._judged_until(until)
-        book = Book(self.stages, {check.name: check for check in checks.checks}, checks.markers,
-                    known)  # fmt: skip
+        book = self._book(checks, known)
         window = Window(since, until) if since < until else None
         series = 0
         for watch, instants in self._watches(checks, window) if window else ():
@@ -127,10 +126,8 @@ class Alerting(Diagnosing):
         MissingExtraError
             If scipy is not installed.
         """
-        check_checks(checks, self.system, self.metrics)
-        asked = self.window(over)
-        window = Window(hour_of(asked.start), hour_of(asked.end))
-        book = Book(self.stages, {check.name: check for check in checks.checks}, checks.markers)
+        window = self._past(checks, over)
+        book = self._book(checks)
         opened: dict[str, Incident] = {}
         series = looks = 0
         for watch, instants in self._watches(checks, window):
@@ -167,12 +164,8 @@ class Alerting(Diagnosing):
         MissingExtraError
             If scipy is not installed.
         """
-        check_checks(checks, self.system, self.metrics)
-        asked = self.window(over)
-        window = Window(hour_of(asked.start), hour_of(asked.end))
-        named = {check.name: check for check in checks.checks}
-        budgets = sorted({*_BUDGETS, checks.false_a_week})
-        books = {budget: Book(self.stages, named, checks.markers) for budget in budgets}
+        window = self._past(checks, over)
+        books = {budget: self._book(checks) for budget in {*_BUDGETS, checks.false_a_week}}
         for watch, instants in self._watches(checks, window):
             for instant in instants:
                 beside = self.look_beside(watch, instant)
@@ -261,9 +254,17 @@ class Alerting(Diagnosing):
         self._store([found])
         return found
 
-    def _watches(
-        self, checks: Checks, window: Window
-    ) -> Iterator[tuple[Watch, list[datetime]]]:  # fmt: skip
+    def _past(self, checks: Checks, over: str | Window) -> Window:
+        """Return a window in whole hours, once the checks bind."""
+        check_checks(checks, self.system, self.metrics)
+        asked = self.window(over)
+        return Window(hour_of(asked.start), hour_of(asked.end))
+
+    def _book(self, checks: Checks, known: Iterable[Incident] = ()) -> Book:
+        named = {check.name: check for check in checks.checks}
+        return Book(self.stages, named, checks.markers, known)
+
+    def _watches(self, checks: Checks, window: Window) -> Iterator[tuple[Watch, list[datetime]]]:
         """Yield what each week of a window needs, with the whole hours after its start."""
         start = window.start
         while start < window.end:
@@ -315,8 +316,3 @@ def _is_same(incident: Incident, before: Incident | None) -> bool:
     return before is not None and incident == replace(
         before, last_at=incident.last_at, stake=incident.stake
     )
-
-
-def hour_of(at: datetime) -> datetime:
-    """Return the whole hour at or before an instant."""
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

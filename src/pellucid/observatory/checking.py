@@ -37,10 +37,8 @@ from pellucid.spec.bind import declared_names
 from pellucid.spec.bind_checks import levels_of
 from pellucid.spec.check import Check, Checks
 from pellucid.spec.system import Metric
-from pellucid.windows import Window, parse_duration
+from pellucid.windows import DAY, FOUR_WEEKS, HOUR, WEEK, Window, midnight, parse_duration
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
-_BEFORE = timedelta(days=28)
 _LEAST_MOVED = 0.2
 _CLEAR = 0.01
 _TABLES = {"decisions": "decided_at", "outcomes": "recorded_at"}
@@ -200,7 +198,7 @@ class Checking(Watching, Locating, Spotting):
         day = Window(instant - DAY, instant)
         baseline: str | Window = TRAINING
         if check.baseline != TRAINING:
-            before = parse_duration(check.baseline) if check.baseline else _BEFORE
+            before = parse_duration(check.baseline) if check.baseline else FOUR_WEEKS
             baseline = Window(day.start - before, day.start)
         try:
             report = self.drift(*check.columns, over=day, baseline=baseline)
@@ -288,11 +286,6 @@ def certain(alerts: Iterable[Alert], unusual: Iterable[Key]) -> Looked:
     """Return what a rule without chance of its own found."""
     failing = tuple(alerts)
     return Looked(failing, frozenset(alert.alert_id for alert in failing), frozenset(unusual))
-
-
-def midnight(at: datetime) -> datetime:
-    """Return the start of the UTC day."""
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _slice(row: dict[str, str | None]) -> Slice:

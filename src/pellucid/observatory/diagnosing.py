@@ -17,11 +17,10 @@ from pellucid.monitor.incidents.relation import OUTCOME, SCORE, Stages
 from pellucid.monitor.localize.localized import Localized
 from pellucid.monitor.localize.reading import MISSING
 from pellucid.monitor.localize.wording import Units, conditions_text
-from pellucid.observatory.checking import HOUR, WEEK, Checking, midnight
+from pellucid.observatory.checking import Checking
 from pellucid.spec.system import Metric
-from pellucid.windows import Window
+from pellucid.windows import FOUR_WEEKS, HOUR, WEEK, Window, midnight
 
-_WEEKS = 4
 _LEAST_SPAN = HOUR
 _NAMED_SLICES = 2
 _HARDLY = 0.5
@@ -44,7 +43,6 @@ class Diagnosing(Checking):
 
         What is told of a score or of traffic is set against the columns that they come from: one of
         which most rows changed is the cause. Else the metric is localized.
-
         """
         if alert.kind != "metric":
             return Cause(kind=alert.kind, subject=alert.subject, label=alert.label,
@@ -73,8 +71,7 @@ class Diagnosing(Checking):
         where = self._plain(asked, where, fixed, window)
         label = metric.label or metric.name
         told = _told(Units.of(metric), label, where, alert, found)
-        return Cause(kind="metric", subject=metric.name, label=label, slice=where, told=told,
-                     share=self._share(asked, where, window))  # fmt: skip
+        return Cause(kind="metric", subject=metric.name, label=label, slice=where, told=told)
 
     def _plain(self, metric: Metric, where: Slice, fixed: Slice, window: Window) -> Slice:
         """Leave out conditions beyond which nothing could move.
@@ -104,15 +101,6 @@ class Diagnosing(Checking):
         rows = self.query(metric, where=where, over=window).rows.to_pylist()
         return rows[0]["value"] if rows else None
 
-    def _share(self, metric: Metric, where: Slice, window: Window) -> float:
-        if not where:
-            return 1.0
-        condition = " AND ".join(_condition(*pair) for pair in where)
-        counts = [self.query(metric, where=text, over=window).rows.column("n").to_pylist()
-                  for text in (condition, "")]  # fmt: skip
-        own, every = (sum(count) for count in counts)
-        return own / every if every else 1.0
-
     def _places(
         self, alert: Alert, metric: Metric, window: Window, before: Window
     ) -> tuple[str, ...]:
@@ -139,7 +127,7 @@ class Diagnosing(Checking):
         if not names:
             return None
         try:
-            report = self.drift(*names, over=window, baseline=Window(first - _WEEKS * WEEK, first),
+            report = self.drift(*names, over=window, baseline=Window(first - FOUR_WEEKS, first),
                                 where=_same_hours(window, first))  # fmt: skip
         except SpecError:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pellucid.engine.sql import instant, text
 from pellucid.errors import ExplainError, UnknownNameError
@@ -33,14 +33,10 @@ from pellucid.explain.traffic.whatif import what_if
 from pellucid.metrics.performance import rate_name
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.store.writer import Receipt
-from pellucid.windows import Window, spanning
+from pellucid.windows import DAY, Window, midnight, spanning
 
 # A day whose last decision is as late, or first as early, counts as whole.
 _NEARLY_A_DAY = timedelta(hours=6)
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class Explaining(Monitoring):
@@ -262,9 +258,9 @@ class Explaining(Monitoring):
         if isinstance(over, Window) or ".." in over:
             return learned_artefacts(self.system, self.records, window=self.window(over))
         first, last = self.span()
-        end = _midnight(last + _NEARLY_A_DAY)
+        end = midnight(last + _NEARLY_A_DAY)
         asked = self.window(over, as_of=end)
-        window = Window(max(asked.start, _midnight(first + timedelta(days=1) - _NEARLY_A_DAY)), end)
+        window = Window(max(asked.start, midnight(first + DAY - _NEARLY_A_DAY)), end)
         return learned_artefacts(self.system, self.records, window=window)
 
     def rules(

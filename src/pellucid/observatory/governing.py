@@ -7,15 +7,14 @@ from datetime import datetime
 
 import numpy as np
 
-from pellucid.engine.plan import make_scan
+from pellucid.engine.plan import make_rows_scan
 from pellucid.engine.sql import quoted, rows_statement, snippet
 from pellucid.errors import SpecError
 from pellucid.monitor.policy.arms import ArmGap, arm_gap
 from pellucid.monitor.policy.value import LoggedPicks, PolicyValue, value_of
 from pellucid.observatory.judging import Judging, floats_of
 from pellucid.schema.files import TableFiles
-from pellucid.spec.expression import STRING, columns, problems_in
-from pellucid.spec.measure import Measure
+from pellucid.spec.expression import STRING, all_of, columns, problems_in
 from pellucid.spec.sources import source_columns
 from pellucid.spec.system import Outcome
 from pellucid.windows import Window
@@ -132,14 +131,13 @@ class Governing(Judging):
             f"{outcome.name}_mature AND {outcome.name} IS NOT NULL AND chosen IS NOT NULL "
             f"AND propensity > 0 AND ({pick}) IS NOT NULL"
         )
-        names = ["decision_id", "decided_at", "chosen", "propensity", outcome.name,
-                 "chosen_probability", *columns(pick)]  # fmt: skip
-        measures = [Measure(fold="count", where=f"{quoted(name)} IS NOT NULL") for name in names]
-        scan = make_scan(
-            self.system, "decision", measures, windows=[window], as_of=seen,
-            where=f"({where}) AND {known}" if where else known,
-        )  # fmt: skip
-        rows = rows_statement(scan, tuple(dict.fromkeys(names)))
+        names = tuple(dict.fromkeys(
+            ("decision_id", "decided_at", "chosen", "propensity", outcome.name,
+             "chosen_probability", *columns(pick))
+        ))  # fmt: skip
+        scan = make_rows_scan(self.system, "decision", names, window=window, as_of=seen,
+                              where=all_of(where, known))  # fmt: skip
+        rows = rows_statement(scan, names)
         sql = (
             f"WITH logged AS (SELECT *, {snippet(pick)} AS pick FROM ({rows})) "
             "SELECT epoch_us(l.decided_at) // 86400000000 AS day, "
@@ -163,7 +161,6 @@ class Governing(Judging):
         )  # fmt: skip
 
     def _candidates(self, window: Window) -> dict[str, TableFiles]:
-        scan = make_scan(self.system, "candidate", [Measure(fold="count", where=(
-            "is_eligible AND propensity > 0 AND probability > 0"))], windows=[window],
-            as_of=self.latest())  # fmt: skip
+        names = ("is_eligible", "propensity", "probability")
+        scan = make_rows_scan(self.system, "candidate", names, window=window, as_of=self.latest())
         return {"candidates": self.files(scan)["candidates"]}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.engine.plan import make_scan
+from pellucid.engine.plan import make_rows_scan
 from pellucid.engine.sql import instant, quoted, rows_statement, text
 from pellucid.errors import SpecError, UnknownNameError
 from pellucid.monitor.performance.maturity import Maturity, cohorts_of, maturity_of
@@ -23,12 +23,11 @@ from pellucid.monitor.performance.performance import (
 )
 from pellucid.monitor.performance.story import told_performance
 from pellucid.observatory.monitoring import Monitoring
-from pellucid.spec.measure import Measure
+from pellucid.spec.expression import all_of
 from pellucid.spec.system import Outcome
-from pellucid.windows import Window, parse_duration
+from pellucid.windows import FOUR_WEEKS, Window, micros, parse_duration
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BASELINE = timedelta(days=28)
+_MICRO = timedelta(microseconds=1)
 _COHORTS = {"1h": "hour", "1d": "day"}
 
 
@@ -74,7 +73,7 @@ class Judging(Monitoring):
         """
         outcome = self._predicted()
         window = self.window(over, as_of=as_of)
-        before = self.window(baseline) if baseline else Window(window.start - _BASELINE,
+        before = self.window(baseline) if baseline else Window(window.start - FOUR_WEEKS,
                                                                window.start)  # fmt: skip
         seen = as_of or self.latest()
         scored = self._scored(outcome, window, where, seen)
@@ -132,13 +131,10 @@ class Judging(Monitoring):
         seen = as_of or self.latest()
         matures = parse_duration(asked.matures_after)
         # How outcomes come in is learned from cohorts that have had their time.
-        learned = Window(window.start - max(3 * matures, _BASELINE), window.end)
+        learned = Window(window.start - max(3 * matures, FOUR_WEEKS), window.end)
         rows = self._arrivals(asked, learned, where, seen)
-        length = round(parse_duration(grain) / timedelta(microseconds=1))
-        cohorts = cohorts_of(
-            rows, length, seen=round((seen - _EPOCH) / timedelta(microseconds=1)),
-            matures=round(matures / timedelta(microseconds=1)),
-        )  # fmt: skip
+        cohorts = cohorts_of(rows, parse_duration(grain) // _MICRO, seen=micros(seen),
+                             matures=matures // _MICRO)  # fmt: skip
         if cohorts is None:
             raise SpecError("maturity", [f"needs outcomes: no '{asked.name}' is known in {window}"])
         label = asked.label or asked.name
@@ -152,11 +148,10 @@ class Judging(Monitoring):
 
     def _arrivals(self, outcome: Outcome, window: Window, where: str, seen: datetime) -> pa.Table:
         """Return each decision's time, its outcome's value, and when that was first recorded."""
-        measures = [Measure(fold="count", where=f"{outcome.name} IS NOT NULL"),
-                    Measure(fold="count", where="decision_id IS NOT NULL")]  # fmt: skip
-        scan = make_scan(self.system, "decision", measures, windows=[window], as_of=seen,
-                         where=where)  # fmt: skip
-        rows = rows_statement(scan, ("decision_id", "decided_at", outcome.name))
+        names = ("decision_id", "decided_at", outcome.name)
+        scan = make_rows_scan(self.system, "decision", names, window=window, as_of=seen,
+                              where=where)  # fmt: skip
+        rows = rows_statement(scan, names)
         sql = (
             f"SELECT epoch_us(decided_at) AS decided, {quoted(outcome.name)} AS value, first "
             f"FROM ({rows}) LEFT JOIN (SELECT decision_id, min(epoch_us(recorded_at)) AS first "
@@ -182,12 +177,8 @@ class Judging(Monitoring):
             f"{outcome.name}_mature",
             *cutoffs,
         ]
-        scored = "chosen_probability IS NOT NULL"
-        measures = [Measure(fold="count", where=f"{name} IS NOT NULL") for name in names]
-        scan = make_scan(
-            self.system, "decision", measures, windows=[window], as_of=as_of,
-            where=f"({where}) AND {scored}" if where else scored,
-        )  # fmt: skip
+        scan = make_rows_scan(self.system, "decision", names, window=window, as_of=as_of,
+                              where=all_of(where, "chosen_probability IS NOT NULL"))  # fmt: skip
         rows = self.records.engine.query(rows_statement(scan, names), self.files(scan))
         is_mature = np.asarray(rows.column(f"{outcome.name}_mature"))
         value = floats_of(rows.column(outcome.name))
@@ -205,11 +196,10 @@ def floats_of(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _buckets(window: Window, grain: str) -> list[tuple[int, int]]:
-    start, end = (round((edge - _EPOCH) / timedelta(microseconds=1)) for edge in
-                  (window.start, window.end))  # fmt: skip
+    start, end = micros(window.start), micros(window.end)
     if not grain:
         return [(start, end)]
-    length = round(parse_duration(grain) / timedelta(microseconds=1))
+    length = parse_duration(grain) // _MICRO
     # Weeks begin on Monday; 1970 began on a Thursday.
     offset = 4 * 86_400_000_000 if grain == "1w" else 0
     first = (start - offset) // length * length + offset

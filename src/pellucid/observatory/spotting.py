@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,8 @@ from pellucid.monitor.anomalies.patterns import weekday_patterns
 from pellucid.monitor.anomalies.report import Anomalies, Watched, report
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.spec.system import Metric
-from pellucid.windows import Window, parse_duration
+from pellucid.windows import DAY, Window, midnight, parse_duration
 
-_DAY = timedelta(days=1)
 # A last bucket that records reach all but the end of is whole.
 _WHOLE_SHARE = 0.02
 
@@ -79,8 +78,8 @@ class Spotting(Monitoring):
             raise SpecError("anomalies", [f"grain {grain!r} is not 1h or 1d"])
         span = self.window(over)
         first, last = self.span()
-        judged_from = _midnight(span.start)
-        start = min(max(_midnight(judged_from - parse_duration(history)), _midnight(first)),
+        judged_from = midnight(span.start)
+        start = min(max(midnight(judged_from - parse_duration(history)), midnight(first)),
                     judged_from)  # fmt: skip
         question = self.question(
             *metrics, by=by, where=where, over=Window(start, span.end), grain=grain
@@ -93,7 +92,7 @@ class Spotting(Monitoring):
         places, segments = groups_of(rows, by)
         named = tuple(segments.to_pylist()) if by else ({},)
         days = [np.datetime64(day) for day in holidays]
-        last_days = -((judged_from - span.end) // _DAY)
+        last_days = -((judged_from - span.end) // DAY)
         until = whole_until(span.end, last, grain)
         watched = []
         for metric in question.metrics:
@@ -123,12 +122,8 @@ def _of(
     return rows.filter(is_own), places[is_own.to_numpy()]
 
 
-def _midnight(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def whole_until(end: datetime, last: datetime, grain: str) -> datetime:
     """Return the end of the last bucket that records fill."""
-    length = _DAY / POINTS_A_DAY[grain]
+    length = DAY / POINTS_A_DAY[grain]
     reach = min(end, last + length * _WHOLE_SHARE)
-    return _midnight(reach) + (reach - _midnight(reach)) // length * length
+    return midnight(reach) + (reach - midnight(reach)) // length * length

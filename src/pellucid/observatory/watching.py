@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from pellucid.engine.sql import text
 from pellucid.errors import SpecError
@@ -22,10 +21,9 @@ from pellucid.monitor.rollups.build import Refreshed
 from pellucid.observatory.monitoring import Monitoring
 from pellucid.schema.files import TableFiles
 from pellucid.store.reader import snapshot
-from pellucid.windows import Window
+from pellucid.windows import FOUR_WEEKS, Window
 
 TRAINING = "training"
-_BASELINE_LENGTH = timedelta(days=28)
 
 
 class Watching(Monitoring):
@@ -70,7 +68,7 @@ class Watching(Monitoring):
         labels = {item.name: item.label for item in asked}
         if baseline == TRAINING:
             return self._against_training(asked, window, where, labels)
-        before = Window(window.start - _BASELINE_LENGTH, window.start)
+        before = Window(window.start - FOUR_WEEKS, window.start)
         if baseline:
             before = window_of(days_of(self.window(baseline)))
         if before.end > window.start and window.end > before.start:

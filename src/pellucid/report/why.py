@@ -12,16 +12,15 @@ from pellucid.figures.table import Column, Table
 from pellucid.metrics.performance import rate_name
 from pellucid.report.content import Card, Section
 from pellucid.report.questions import Asked
-from pellucid.windows import Window
+from pellucid.windows import WEEK, Window
 
-_WEEK = timedelta(days=7)
 _MOST_CELLS = 8
 
 
 def change_section(asked: Asked) -> Section | None:
     """Return why the candidate whose share changed most in the last week did, if two are there."""
     end = asked.window.end
-    week = Window(end - _WEEK, end)
+    week = Window(end - WEEK, end)
     first, last = asked.obs.span()
     # A cut week would be one of other weekdays.
     if week.previous.start < first - timedelta(hours=1) or end > last + timedelta(days=1):

@@ -67,8 +67,6 @@ INCIDENTS = Table(
         Field(name="cause_label", type="string", role="text", meaning="Its name for people."),
         Field(name="cause_slice", type="string", role="dimension",
               meaning="JSON: dimension to value; an empty object for everywhere."),
-        Field(name="cause_share", type="float64", role="score", minimum=0, maximum=1,
-              meaning="Part of the rows that are there."),
         Field(name="cause", type="string", role="text", meaning="Probable cause, in words."),
         Field(name="lost", type="float64", role="score",
               meaning="Outcomes that are missing since it began."),

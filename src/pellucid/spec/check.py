@@ -119,6 +119,12 @@ class Marker:
     kind: Literal["release", "known"] = "release"
     slice: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> tuple[tuple[str, str], ...]:
+        """Dimension and value of each part of the slice."""
+        parts = (part.partition("=") for part in self.slice)
+        return tuple((name, value) for name, _, value in parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:

@@ -21,11 +21,10 @@ from pellucid.explain.levels import shared_features
 from pellucid.explain.records import Records
 from pellucid.explain.traffic.terms import only, scored_terms
 from pellucid.spec.system import System
-from pellucid.windows import Window
+from pellucid.windows import DAY, Window
 
 Floats = NDArray[np.float64]
 
-_DAY = timedelta(days=1)
 _TOLD = 3
 
 
@@ -136,7 +135,7 @@ def find_flips(system: System, records: Records, decision_id: str, *, to: str = 
     if model is not None:
         rows = records.rows("candidates", where=own, window=moment)
         order = pc.index_in(pa.array(names), value_set=rows.column("candidate_id").combine_chunks())
-        day = Window(row["decided_at"] - _DAY, row["decided_at"] + _DAY)
+        day = Window(row["decided_at"] - DAY, row["decided_at"] + DAY)
         matrix = model.matrix(rows.take(order))
         is_linked = system.policy_scale == "probability" and model.output_scale == "log_odds"
         search = Search(

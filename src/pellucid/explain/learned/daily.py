@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pellucid.explain.records import DAY_SQL, Records, within
 from pellucid.schema.tables import SAMPLE_WEIGHT
 from pellucid.stats.recurrence import DAYS, recurrences, weekly_contrasts
-from pellucid.windows import Window
+from pellucid.windows import DAY, Window
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +19,6 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 # Smaller losses are real at times, but nobody would act on them.
 LEAST_LOSS = 0.02
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = timedelta(days=1)
 # 1970 began on a Thursday.
 _FIRST_WEEKDAY = 3
 # 0 for Monday.
@@ -62,7 +61,7 @@ def weekday_of(day: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def midnight(day: int) -> datetime:
     """Return the instant at which a day since 1970 begins, UTC."""
-    return _EPOCH + day * _DAY
+    return _EPOCH + day * DAY
 
 
 def recurring_losses(records: Records, window: Window, *, most_p: float) -> tuple[Loss, ...]:
@@ -79,8 +78,8 @@ def recurring_losses(records: Records, window: Window, *, most_p: float) -> tupl
     most_p : float
         Most adjusted p-value.
     """
-    last = (window.end - _EPOCH) // _DAY
-    days = (last - -((_EPOCH - window.start) // _DAY)) // DAYS * DAYS
+    last = (window.end - _EPOCH) // DAY
+    days = (last - -((_EPOCH - window.start) // DAY)) // DAYS * DAYS
     first = last - days
     if days <= 0:
         return ()

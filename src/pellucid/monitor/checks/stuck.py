@@ -8,14 +8,14 @@ the day before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pellucid.engine.sql import instant, quoted
+from pellucid.windows import DAY
 
 DAYS_BEFORE = 3
 _STUCK, _MOST_REPEATED = 0.99, 0.7
 _LEAST_ROWS = 100
-_DAY = timedelta(days=1)
 
 
 def repeated_sql(table: str, columns: Sequence[str], key: str, day: datetime) -> str:
@@ -39,9 +39,7 @@ def repeated_sql(table: str, columns: Sequence[str], key: str, day: datetime) ->
     of = quoted(key)
     for name in columns:
         own = quoted(name)
-        before = (
-            f"SELECT {of}, {own} FROM {table} WHERE {_within(day - _DAY)} AND {own} IS NOT NULL"
-        )
+        before = f"SELECT {of}, {own} FROM {table} WHERE {_within(day - DAY)} AND {own} IS NOT NULL"
         parts.append(
             f"(SELECT CASE WHEN count(*) >= {_LEAST_ROWS} AND EXISTS ({before}) "
             f"THEN avg(CAST(({of}, {own}) IN ({before}) AS DOUBLE)) END "
@@ -79,4 +77,4 @@ def stuck_columns(
 
 
 def _within(day: datetime) -> str:
-    return f"decided_at >= {instant(day)} AND decided_at < {instant(day + _DAY)}"
+    return f"decided_at >= {instant(day)} AND decided_at < {instant(day + DAY)}"

@@ -116,12 +116,10 @@ def tuned(
 def _delay(marker: Marker, incidents: Sequence[Incident]) -> float | None:
     start = parse_instant(marker.at)
     until = parse_instant(marker.until) if marker.until else start + timedelta(days=1)
-    where = tuple((name, value) for name, _, value in
-                  (part.partition("=") for part in marker.slice))  # fmt: skip
     hours = [
         (item.opened_at - start) / timedelta(hours=1) for item in incidents
         if start - timedelta(hours=1) <= item.started_at <= until
-        and any(fits_known(place, where) for place in
+        and any(fits_known(place, marker.place) for place in
                 (item.cause.slice, *(alert.slice for alert in item.alerts)))
     ]  # fmt: skip
     return min(hours, default=None)

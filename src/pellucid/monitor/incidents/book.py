@@ -72,7 +72,8 @@ class Book:
             if not clear:
                 break
             opened = self._opened(clear, fresh, instant, diagnose)
-            fresh = [alert for alert in fresh if alert not in opened.alerts]
+            told = set(map(key_of, opened.alerts))
+            fresh = [alert for alert in fresh if key_of(alert) not in told]
         for incident in list(self.incidents.values()) if is_whole else ():
             self._age(incident, instant, looked.unusual)
         return [item for key, item in self.incidents.items() if item != before.get(key)]
@@ -154,10 +155,8 @@ class Book:
             until = parse_instant(marker.until) if marker.until else at
             if at - timedelta(hours=1) <= incident.started_at <= until + _MARKED_BEFORE:
                 named.append(marker.name)
-            where = tuple((name, value) for name, _, value in
-                          (part.partition("=") for part in marker.slice))  # fmt: skip
             is_known = marker.kind == "known" and at <= incident.started_at <= max(until, at)
-            if is_known and fits_known(incident.cause.slice, where):
+            if is_known and fits_known(incident.cause.slice, marker.place):
                 incident = replace(incident, state="muted", muted_until=until,
                                    note=f"known: {marker.name}")  # fmt: skip
         return replace(incident, markers=tuple(named))

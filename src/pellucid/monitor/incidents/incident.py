@@ -77,8 +77,6 @@ class Cause:
         Where; none of everywhere.
     told : str
         In words.
-    share : float
-        Part of the rows that are there.
     """
 
     kind: Kind
@@ -86,7 +84,6 @@ class Cause:
     label: str
     slice: Slice
     told: str
-    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

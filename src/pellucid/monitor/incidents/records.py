@@ -27,7 +27,6 @@ def incident_row(incident: Incident, change: int) -> Row:
         "cause_label": incident.cause.label,
         "cause_slice": slice_text(incident.cause.slice),
         "cause": incident.cause.told,
-        "cause_share": incident.cause.share,
         "markers": list(incident.markers),
         "lost": stake.lost if stake else None,
         "lost_low": stake.low if stake else None,
@@ -59,8 +58,7 @@ def incident_of(system: str, row: Row, alerts: Iterable[Row]) -> Incident:
         muted_until=_utc(row["muted_until_at"]) if row["muted_until_at"] else None,
         cause=Cause(kind=row["cause_kind"], subject=row["cause_subject"],
                     label=row["cause_label"] or row["cause_subject"],
-                    slice=slice_of(row["cause_slice"]), told=row["cause"] or "",
-                    share=1.0 if row["cause_share"] is None else row["cause_share"]),
+                    slice=slice_of(row["cause_slice"]), told=row["cause"] or ""),
         alerts=tuple(_alert(item) for item in alerts), markers=tuple(row["markers"] or ()),
     )  # fmt: skip
 

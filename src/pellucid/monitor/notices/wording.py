@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pellucid.monitor.incidents.incident import Alert, Incident, Stake
 from pellucid.monitor.localize.wording import conditions_text
 from pellucid.monitor.notices.notice import NoticeKind
+from pellucid.schema.currencies import minor_decimals
+from pellucid.windows import DAY, HOUR
 
 _LONGEST = 500
 _NAMED = 3
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 # Values of dimensions are what callers logged: none may start a link, a mention such as <!channel>,
 # or any other markup where the notice is read.
 _TAMED = str.maketrans({
     "`": "'", "*": "∗", "<": "‹", ">": "›", "[": "(", "]": ")", "@": "＠",
 })  # fmt: skip
-_NO_MINOR = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
-_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
 
 
 def title_of(incident: Incident, kind: NoticeKind, *, is_first: bool) -> str:
@@ -163,16 +163,14 @@ def cost_text(stake: Stake) -> str:
     what += f"(95%: {low:,.0f} to {high:,.0f})".replace("-", "−")
     if stake.money_minor is None:
         return what
-    decimals = 2
-    if stake.currency:
-        decimals = 0 if stake.currency in _NO_MINOR else 3 if stake.currency in _THOUSANDTHS else 2
+    decimals = minor_decimals(stake.currency)
     money = f"{sign * stake.money_minor / 10**decimals:,.{decimals}f} {stake.currency}"
     return f"{what}, {money.replace('-', '−')}"
 
 
 def _span(length: timedelta) -> str:
     """Return a length of time by its two largest units."""
-    days, rest = divmod(max(length, _MINUTE), _DAY)
-    hours, rest = divmod(rest, _HOUR)
+    days, rest = divmod(max(length, _MINUTE), DAY)
+    hours, rest = divmod(rest, HOUR)
     parts = [(days, "d"), (hours, "h"), (rest // _MINUTE, "min")]
     return " ".join([f"{number} {unit}" for number, unit in parts if number][:2])

@@ -65,7 +65,7 @@ def day_profiles(
     stored = read_rollup(lake, NAME)
     held = stored if stored is not None and "binnings" in stored.note else None
     binnings = _binnings(wanted, tables, held)
-    fresh = {day for day in asked if held is not None and _is_fresh(held, tables, day)}
+    fresh = _fresh(held, tables, asked)
     found: Days = {column.name: {} for column in wanted if column.name in binnings}
     if held is not None and fresh:
         for day, name, profile in _stored_profiles(held, sorted(fresh)):
@@ -89,8 +89,8 @@ def refresh_profiles(
     logged = sorted({day for files in tables.values() for day in _by_day(files)})
     binnings = _binnings(wanted, tables, held)
     is_same = held is not None and set(held.note["binnings"]) == set(binnings)
-    due = [day for day in logged
-           if held is None or not is_same or not _is_fresh(held, tables, day)]  # fmt: skip
+    fresh = _fresh(held, tables, logged) if is_same else set()
+    due = [day for day in logged if day not in fresh]
     if not due:
         return 0
     cells = {day: [_as_rows(_read(wanted, tables, binnings, day))] for day in due}
@@ -145,12 +145,18 @@ def _by_day(files: TableFiles) -> dict[str, list[str]]:
     return days
 
 
-def _is_fresh(held: StoredRollup, tables: Mapping[str, TableFiles], day: str) -> bool:
-    seen, now, part = held.note["seen"], names_by_day(tables), f"day={day}"
-    return all(
-        sorted(now[table].get(part, ())) == sorted(seen.get(table, {}).get(part, ()))
-        for table in tables
-    )
+def _fresh(
+    held: StoredRollup | None, tables: Mapping[str, TableFiles], days: Iterable[str]
+) -> set[str]:
+    """Return the days of which the roll-up has seen every file."""
+    if held is None:
+        return set()
+    seen, now = held.note["seen"], names_by_day(tables)
+    return {
+        day for day in days
+        if all(sorted(now[table].get(f"day={day}", ()))
+               == sorted(seen.get(table, {}).get(f"day={day}", ())) for table in tables)
+    }  # fmt: skip
 
 
 def _stored_profiles(held: StoredRollup, days: Sequence[str]) -> Iterable[tuple[str, str, Profile]]:

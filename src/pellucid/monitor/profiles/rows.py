@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.engine.plan import Scan, make_scan
+from pellucid.engine.plan import Scan, make_rows_scan
 from pellucid.engine.sql import rows_statement
 from pellucid.errors import SpecError
 from pellucid.monitor.profiles.counting import (
@@ -22,7 +22,6 @@ from pellucid.monitor.profiles.profile import Binning, Profile
 from pellucid.monitor.profiles.tables import CANDIDATES, DECISIONS, Profiled
 from pellucid.schema.files import TableFiles
 from pellucid.spec.expression import BOOLEAN, problems_in
-from pellucid.spec.measure import Measure
 from pellucid.spec.sources import source_columns
 from pellucid.spec.system import System, Unit
 
@@ -60,9 +59,8 @@ def profile_where(
     for table, unit in _bound(system, where):
         own = {item.column: item.name for item in columns if item.table == table}
         for day in days if own else ():
-            measures = [Measure(fold="count", where=f"{_quoted(name)} IS NOT NULL") for name in own]
-            scan = make_scan(system, unit, measures, windows=[window_of([day])], as_of=_ALWAYS,
-                             where=where)  # fmt: skip
+            scan = make_rows_scan(system, unit, tuple(own), window=window_of([day]), as_of=_ALWAYS,
+                                  where=where)  # fmt: skip
             rows = query(rows_statement(scan, tuple(own)), files(scan))
             for column, name in own.items():
                 values = rows.column(column)
@@ -109,7 +107,3 @@ def binning_of(values: pa.ChunkedArray) -> Binning:
                      for end in ("min", "max"))  # fmt: skip
         return choose_binning(values, low, high)
     return choose_binning(values, float("nan"), float("nan"))
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'

@@ -50,7 +50,7 @@ def column(part: float, since: datetime, name: str = "amount") -> Alert:
 
 def told(found: Alert, instant: datetime) -> Cause:
     return Cause(kind=found.kind, subject=found.subject, label=found.label, slice=found.slice,
-                 told=found.why, share=0.1 if found.slice else 1.0)  # fmt: skip
+                 told=found.why)  # fmt: skip
 
 
 def looked(*alerts: Alert, clear: Iterable[Alert] | None = None) -> Looked:
