@@ -134,6 +134,20 @@ def test_records_that_stay_away_are_told_and_their_coming_back_too(lake: Path) -
     assert obs.monitor(CHECKS, now=END + 9 * HOUR).changed == ()
 
 
+def test_a_cause_lies_within_the_rows_that_its_check_watches(stored: Path) -> None:
+    approvals = pellucid.Check(name="abroad", metric="approval_rate", by=("route",),
+                               where="country <> 'BR'")  # fmt: skip
+    (found,) = pellucid.open(stored).backtest(pellucid.Checks(checks=(approvals,)),
+                                              over=WEEK).incidents  # fmt: skip
+    assert found.cause.slice == (("route", "north"),)
+    of_france = replace(approvals, by=(), where="country = 'FR' AND route = 'north'")
+    (found,) = pellucid.open(stored).backtest(pellucid.Checks(checks=(of_france,)),
+                                              over=WEEK).incidents  # fmt: skip
+    before, since = (float(part.rstrip("%.")) for part in found.cause.told.split() if "%" in part)
+    assert before > 70
+    assert since < 20
+
+
 def test_limits_fail_only_where_chance_does_not_explain_it(stored: Path) -> None:
     floor = pellucid.Check(name="floor", rule="limit", metric="approval_rate", below=0.6,
                            over="6h", by=("route",))  # fmt: skip
@@ -146,6 +160,17 @@ def test_limits_fail_only_where_chance_does_not_explain_it(stored: Path) -> None
     whys = [alert.why for item in found.incidents for alert in item.alerts]
     assert any("of route=north is" in why and "below its limit of 60.0%" in why for why in whys)
     assert min(item.opened_at for item in found.opened) > OUTAGE_AT + 2 * HOUR
+
+
+def test_columns_of_few_rows_are_judged_by_several_days(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake", a_day=40)
+    obs = pellucid.open(tmp_path / "lake")
+    features = replace(CHECKS, checks=(CHECKS.checks[2],))
+    (found,) = obs.backtest(features, over=WEEK).incidents
+    assert found.cause.subject == "load"
+    assert found.started_at <= STALE_AT < found.opened_at == STALE_AT + DAY
+    of_a_day = obs.drift("load", over=f"{STALE_AT.isoformat()}..{(STALE_AT + DAY).isoformat()}")
+    assert [item.verdict for item in of_a_day.columns] == ["too few rows"]
 
 
 def test_tuning_says_what_each_budget_finds(stored: Path) -> None:

@@ -30,10 +30,10 @@ def system() -> pellucid.System:
     )  # fmt: skip
 
 
-def make_lake(root: Path, *, seed: int = 5) -> None:
+def make_lake(root: Path, *, seed: int = 5, a_day: int = A_DAY) -> None:
     """Log 25 days: for ten hours of the 23rd `north` fails, from the 24th on `load` is null."""
     draw = np.random.default_rng(seed)
-    count = DAYS * A_DAY
+    count = DAYS * a_day
     at_us = np.sort(draw.integers(0, DAYS * 86_400_000_000, count))
     route, country = draw.integers(3, size=count), draw.integers(4, size=count)
     outage = round((OUTAGE_AT - START) / timedelta(microseconds=1))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pellucid.errors import SpecError, UnknownNameError
+from pellucid.monitor.checks.panel import joined
 from pellucid.monitor.incidents.backtest import Backtest, Tuned, by_cost, tuned
-from pellucid.monitor.incidents.book import Book
+from pellucid.monitor.incidents.book import Book, Diagnose
 from pellucid.monitor.incidents.incident import Alert, Cause, Incident, State
 from pellucid.monitor.incidents.records import alert_row, incident_of, incident_row
-from pellucid.observatory.checking import Watch, joined
+from pellucid.observatory.checking import Watch
 from pellucid.observatory.diagnosing import Diagnosing
 from pellucid.schema.tables import ALERTS, INCIDENTS, RUNS
 from pellucid.spec.bind_checks import check_checks
@@ -81,16 +82,16 @@ class Alerting(Diagnosing):
         until = min(hour_of(clock), hour_of(last))
         known = self._known()
         since = self._judged_until(until)
-        book = self._book(checks, known)
+        book, diagnose = self._book(checks, known), self._diagnose(checks)
         window = Window(since, until) if since < until else None
         series = 0
         for watch, instants in self._watches(checks, window) if window else ():
             series = max(series, watch.series)
             for instant in instants:
-                book.follow(instant, self.look(watch, instant), self.diagnose)
+                book.follow(instant, self.look(watch, instant), diagnose)
         if clock > until:
             found = self.look_for_late(self.watch_records(checks, last), clock)
-            book.follow(clock, found, self.diagnose, is_whole=False)
+            book.follow(clock, found, diagnose, is_whole=False)
         before = {item.incident_id: item for item in known}
         touched = [
             self._costed(item, item.last_at) for item in book.incidents.values()
@@ -127,14 +128,14 @@ class Alerting(Diagnosing):
             If scipy is not installed.
         """
         window = self._past(checks, over)
-        book = self._book(checks)
+        book, diagnose = self._book(checks), self._diagnose(checks)
         opened: dict[str, Incident] = {}
         series = looks = 0
         for watch, instants in self._watches(checks, window):
             series = max(series, watch.series)
             for instant in instants:
                 looks += 1
-                for item in book.follow(instant, self.look(watch, instant), self.diagnose):
+                for item in book.follow(instant, self.look(watch, instant), diagnose):
                     opened.setdefault(item.incident_id, item)
         costed = [self._costed(item, min(item.last_at, window.end))
                   for item in book.incidents.values()]  # fmt: skip
@@ -263,6 +264,10 @@ class Alerting(Diagnosing):
     def _book(self, checks: Checks, known: Iterable[Incident] = ()) -> Book:
         named = {check.name: check for check in checks.checks}
         return Book(self.stages, named, checks.markers, known)
+
+    def _diagnose(self, checks: Checks) -> Diagnose:
+        conditions = {check.name: check.where for check in checks.checks}
+        return lambda alert, instant: self.diagnose(alert, instant, where=conditions[alert.check])
 
     def _watches(self, checks: Checks, window: Window) -> Iterator[tuple[Watch, list[datetime]]]:
         """Yield what each week of a window needs, with the whole hours after its start."""

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 
 import numpy as np
 import pyarrow.compute as pc
 
-from pellucid.errors import SpecError
 from pellucid.monitor.anomalies.gather import POINTS_A_DAY, gather, groups_of
 from pellucid.monitor.anomalies.series import SeriesSet, stacked
 from pellucid.monitor.checks.evidence import gather_evidence
 from pellucid.monitor.checks.panel import (
     NOTHING,
-    Key,
     Looked,
     Panel,
     Seen,
+    certain,
+    joined,
     look,
     make_alert,
     of_slice,
 )
-from pellucid.monitor.checks.stuck import DAYS_BEFORE, repeated_sql, stuck_columns
-from pellucid.monitor.drift.report import ColumnDrift
 from pellucid.monitor.incidents.incident import Alert, Slice
 from pellucid.monitor.localize.reading import MISSING
 from pellucid.monitor.localize.wording import Units
-from pellucid.monitor.profiles.tables import CANDIDATES, picked
+from pellucid.observatory.drifting import Drifting
 from pellucid.observatory.locating import Locating
 from pellucid.observatory.spotting import Spotting, whole_until
-from pellucid.observatory.watching import TRAINING, Watching
-from pellucid.spec.bind import declared_names
 from pellucid.spec.bind_checks import levels_of
 from pellucid.spec.check import Check, Checks
 from pellucid.spec.system import Metric
-from pellucid.windows import DAY, FOUR_WEEKS, HOUR, WEEK, Window, midnight, parse_duration
+from pellucid.windows import DAY, HOUR, WEEK, Window, midnight, parse_duration
 
-_LEAST_MOVED = 0.2
-_CLEAR = 0.01
 _TABLES = {"decisions": "decided_at", "outcomes": "recorded_at"}
 
 
@@ -66,7 +59,7 @@ class Watch:
         return sum(len(panel.slices) for panel in self.panels)
 
 
-class Checking(Watching, Locating, Spotting):
+class Checking(Drifting, Locating, Spotting):
     """Looks at checks."""
 
     def watch(self, checks: Checks, span: Window) -> Watch:
@@ -126,7 +119,7 @@ class Checking(Watching, Locating, Spotting):
         is_midnight = instant.astimezone(UTC).hour == 0
         for check in watch.checks.checks:
             if check.rule == "drift" and is_midnight:
-                found.append(self._drifted(check, instant))
+                found.append(self.look_at_columns(check, instant))
             elif check.rule == "limit" and (is_midnight or check.grain == "1h"):
                 found.append(self._beyond(check, instant))
         return joined(found)
@@ -194,68 +187,6 @@ class Checking(Watching, Locating, Spotting):
         )  # fmt: skip
         return certain([alert], [(check.name, check.table, ())])
 
-    def _drifted(self, check: Check, instant: datetime) -> Looked:
-        day = Window(instant - DAY, instant)
-        baseline: str | Window = TRAINING
-        if check.baseline != TRAINING:
-            before = parse_duration(check.baseline) if check.baseline else FOUR_WEEKS
-            baseline = Window(day.start - before, day.start)
-        try:
-            report = self.drift(*check.columns, over=day, baseline=baseline)
-        except SpecError:
-            # A day without records, or the first one: `late` and counts speak of that.
-            return NOTHING
-        alerts = [_column_alert(check, item, day) for item in report.moved]
-        least = _LEAST_MOVED if check.least is None else check.least
-        clear = frozenset(
-            alert.alert_id for alert, item in zip(alerts, report.moved, strict=True)
-            if item.drift.is_gone or item.drift.is_stuck
-            or (item.q_value <= _CLEAR and item.part_moved >= least)
-        )  # fmt: skip
-        unusual = {(check.name, item.drift.column, ()) for item in report.columns
-                   if item.verdict in ("moved", "slightly")}  # fmt: skip
-        moved = Looked(tuple(alerts), clear, frozenset(unusual))
-        return joined([self._stuck(check, day), moved])
-
-    def _stuck(self, check: Check, day: Window) -> Looked:
-        """Return the features of which a day brought nothing new."""
-        asked = {item.column: item for item in picked(self._profiled(), check.columns)
-                 if item.table == CANDIDATES and item.group == "feature"}  # fmt: skip
-        if not asked:
-            return NOTHING
-        found: dict[str, float] = {}
-        for key in ("candidate_id", *self.system.candidate.repeats):
-            parts = [self._repeated(tuple(asked), key, day.start - place * DAY)
-                     for place in range(DAYS_BEFORE + 1)]  # fmt: skip
-            found = stuck_columns(parts[0], parts[1:]) | found
-        alerts = [
-            make_alert(
-                check, kind="column", subject=asked[name].name, label=asked[name].label, where=(),
-                since_at=day.start, raised_at=day.end, seen=Seen(value=1.0, expected=most),
-                why=f"{asked[name].label} is stuck: all its values are those of the day before, at "
-                f"most {most:.0%} on each of the days before that",
-            )
-            for name, most in found.items()
-        ]  # fmt: skip
-        return certain(alerts, [(check.name, alert.subject, ()) for alert in alerts])
-
-    def _repeated(
-        self, columns: tuple[str, ...], key: str, start: datetime
-    ) -> dict[str, float | None]:
-        # Of each day it is asked on that day and on the three after it.
-        asked = (columns, key, start)
-        if asked not in self._repeats:
-            rows = self.records.query(
-                repeated_sql(CANDIDATES, columns, key, start), (CANDIDATES,),
-                Window(start - DAY, start + DAY), names=declared_names(self.system),
-            )  # fmt: skip
-            self._repeats[asked] = rows.to_pylist()[0]
-        return self._repeats[asked]
-
-    @cached_property
-    def _repeats(self) -> dict[tuple[tuple[str, ...], str, datetime], dict[str, float | None]]:
-        return {}
-
     def _beyond(self, check: Check, instant: datetime) -> Looked:
         metric = self.metrics[check.metric]
         end = instant - self.final_after(metric)
@@ -271,21 +202,6 @@ class Checking(Watching, Locating, Spotting):
                 if _is_out(row["low"], row["high"], check):
                     alerts.append(_limit_alert(check, metric, own, row, over, instant))
         return certain(alerts, unusual)
-
-
-def joined(found: Sequence[Looked]) -> Looked:
-    """Return what several looks found, as one."""
-    return Looked(
-        tuple(alert for part in found for alert in part.failing),
-        frozenset().union(*(part.clear for part in found)),
-        frozenset().union(*(part.unusual for part in found)),
-    )
-
-
-def certain(alerts: Iterable[Alert], unusual: Iterable[Key]) -> Looked:
-    """Return what a rule without chance of its own found."""
-    failing = tuple(alerts)
-    return Looked(failing, frozenset(alert.alert_id for alert in failing), frozenset(unusual))
 
 
 def _slice(row: dict[str, str | None]) -> Slice:
@@ -316,13 +232,4 @@ def _limit_alert(
         seen=Seen(row["value"], bound, row["low"], row["high"], int(row["n"])),
         why=f"{of_slice(units.label, own)} is {units.value(row['value'])}, {side} its limit of "
         f"{units.value(bound)}",
-    )  # fmt: skip
-
-
-def _column_alert(check: Check, item: ColumnDrift, day: Window) -> Alert:
-    drift = item.drift
-    return make_alert(
-        check, kind="column", subject=drift.column, label=item.label, where=(), since_at=day.start,
-        raised_at=day.end, seen=Seen(value=item.part_moved, n=drift.n, p_value=item.q_value),
-        why=f"{item.label} is not distributed as before: {item.why}",
     )  # fmt: skip

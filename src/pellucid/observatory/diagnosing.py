@@ -18,6 +18,7 @@ from pellucid.monitor.localize.localized import Localized
 from pellucid.monitor.localize.reading import MISSING
 from pellucid.monitor.localize.wording import Units, conditions_text
 from pellucid.observatory.checking import Checking
+from pellucid.spec.expression import all_of
 from pellucid.spec.system import Metric
 from pellucid.windows import FOUR_WEEKS, HOUR, WEEK, Window, midnight
 
@@ -38,11 +39,16 @@ class Diagnosing(Checking):
         """The order in which this system's metrics can be the cause of each other."""
         return Stages(self.system, self.metrics)
 
-    def diagnose(self, alert: Alert, instant: datetime) -> Cause:
+    def diagnose(self, alert: Alert, instant: datetime, *, where: str = "") -> Cause:
         """Return what accounts for an alert, the one nearest to the cause, as of an instant.
 
         What is told of a score or of traffic is set against the columns that they come from: one of
         which most rows changed is the cause. Else the metric is localized.
+
+        Parameters
+        ----------
+        where : str
+            The condition of the check that failed: rows that it leaves out are no cause.
         """
         if alert.kind != "metric":
             return Cause(kind=alert.kind, subject=alert.subject, label=alert.label,
@@ -54,10 +60,11 @@ class Diagnosing(Checking):
                 told = f"{column.label} is not as it was: {column.why}"
                 return Cause(kind="column", subject=column.drift.column, label=column.label,
                              slice=(), told=told)  # fmt: skip
-        return self._localized(alert, metric, instant)
+        return self._localized(alert, metric, instant, where)
 
-    def _localized(self, alert: Alert, metric: Metric, instant: datetime) -> Cause:
+    def _localized(self, alert: Alert, metric: Metric, instant: datetime, condition: str) -> Cause:
         asked, fixed = self._of_one(metric, alert.slice)
+        asked = replace(asked, where=all_of(asked.where, condition))
         end = instant - self.final_after(metric)
         window = Window(alert.since_at, max(end, alert.since_at + _LEAST_SPAN))
         where, found = alert.slice, None

@@ -34,6 +34,8 @@ _APART = 8
 _LEAST_PAST = 100
 _MOST_SCORE = 8.0
 _FAR = 2.0
+# Where none were ever seen, none are foretold: no law of counts has a mean of 0.
+_LEAST_COUNT = 1e-6
 _MOST_DEVIATIONS = 3.0
 # Independent sums that the spread of all series counts for in that of one.
 _POOLED = 30.0
@@ -174,7 +176,8 @@ class _Summed:
         # Sums of few rows are no bell: where it matters their own law says how rare they are.
         far = np.nan_to_num(np.abs(score)) > _FAR
         if self.kind == "count":
-            rare = count_tails(np.rint(seen[far]), expected[far], variance[far])
+            foretold = np.maximum(expected[far], _LEAST_COUNT)
+            rare = count_tails(np.rint(seen[far]), foretold, variance[far])
         else:
             own, mean = trials[far], expected[far] / trials[far]
             spread = variance[far] / np.maximum(own * mean * (1 - mean), 1e-12)

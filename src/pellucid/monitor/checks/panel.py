@@ -102,6 +102,21 @@ def key_of(alert: Alert) -> Key:
     return alert.check, alert.subject, alert.slice
 
 
+def joined(found: Sequence[Looked]) -> Looked:
+    """Return what several looks found, as one."""
+    return Looked(
+        tuple(alert for part in found for alert in part.failing),
+        frozenset().union(*(part.clear for part in found)),
+        frozenset().union(*(part.unusual for part in found)),
+    )
+
+
+def certain(alerts: Iterable[Alert], unusual: Iterable[Key]) -> Looked:
+    """Return what a rule without chance of its own found."""
+    failing = tuple(alerts)
+    return Looked(failing, frozenset(alert.alert_id for alert in failing), frozenset(unusual))
+
+
 def look(panels: Sequence[Panel], instant: datetime, *, most_false: float) -> Looked:
     """Return which series fail as of an instant.
 

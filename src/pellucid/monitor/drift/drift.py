@@ -27,7 +27,7 @@ Verdict = Literal["moved", "slightly", "steady", "too few rows", "no values"]
 # practice calls noticeable, of what is left of a PSI once chance is taken off.
 _PSI, _DISTANCE, _DEVIATIONS = 0.1, 0.1, 0.1
 _MISSING_POINTS, _UNSEEN_SHARE = 0.05, 0.01
-_FEWEST_ROWS = 100
+FEWEST_ROWS = 100
 _LEAST_USED = 8
 _NEW_POINTS = 0.3
 
@@ -120,7 +120,7 @@ class Drift:
         """Return what to call it, given the p-value adjusted for all columns that were asked."""
         if self.n == 0 or self.baseline_n == 0:
             return "no values"
-        if min(self.n, self.baseline_n) < _FEWEST_ROWS:
+        if min(self.n, self.baseline_n) < FEWEST_ROWS:
             return "too few rows"
         if self.is_stuck or self.is_gone:
             return "moved"

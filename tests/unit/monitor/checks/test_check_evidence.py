@@ -97,3 +97,15 @@ def test_holidays_gaps_and_flat_series_say_nothing() -> None:
     assert not (found.p_values[1, START:] < 0.001).any()
     day = slice((FIRST + 2) * HOURS, (FIRST + 3) * HOURS)
     assert np.isnan(found.p_values[:, day]).all()
+
+
+def test_rows_where_there_never_were_any_are_told() -> None:
+    quiet = series("count", 9)
+    values = quiet.values.copy()
+    at = START + HOURS + 3
+    values[:10] = 0.0
+    values[:10, at] = 30.0
+    with np.errstate(invalid="raise"):
+        found = gather_evidence(replace(quiet, values=values), first=FIRST)
+    assert (found.p_values[:10, at] < 1e-4).all()
+    assert (found.side[:10, at] == 1).all()
