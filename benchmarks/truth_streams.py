@@ -194,9 +194,17 @@ def main() -> None:
     _show(lines)
     text = "".join(f"{json.dumps(line)}\n" for line in lines)
     print(f"\n{text}", end="")
-    if len(lines) == len(STREAMS):
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{BENCH}.jsonl").write_text(text)
+    _store(lines)
+
+
+def _store(lines: Sequence[dict[str, Any]]) -> None:
+    """Put lines in the place of those of the same streams; a stream may run for many minutes."""
+    path = RESULTS / f"{BENCH}.jsonl"
+    known = path.read_text().splitlines() if path.is_file() else []
+    by_stream = {line["stream"]: line for line in [*map(json.loads, known), *lines]}
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text("".join(f"{json.dumps(by_stream[name])}\n" for name in STREAMS
+                            if name in by_stream))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def main() -> None:
         parts += [_line(row) for row in rows]
     parts += _truth()
     parts += _incidents()
+    parts += _streams()
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts) + "\n")
 
 
@@ -181,6 +182,36 @@ def _incidents() -> list[str]:
         if row["kind"] == "quiet":
             parts += ["", f"Where nothing is planted: {row['false_a_week']} incidents a week, by "
                       f"chance, over {row['worlds']} worlds of a week."]  # fmt: skip
+    return parts
+
+
+def _streams() -> list[str]:
+    """Return what a monitor says of real streams, and what is known of them."""
+    path = ROOT / "benchmarks" / "results" / "truth_streams.jsonl"
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    names = ("weeks", "series", "known", "found", "incidents", "wrong", "wrong_a_week", "cpu_s")
+    parts = [
+        "", "## Real streams", "",
+        "Streams of others, logged and looked at hour by hour from four weeks (`psp_routing` two) "
+        "after their begin, by the checks that `pellucid monitor propose` proposes less those of "
+        "what a stream does not log, from `benchmarks/truth_streams.py`. A known event is *found* "
+        "when an alert of what it would show in was raised while it lasted; *wrong* are incidents "
+        "of which nobody knows why, chance or not. Nothing was tuned on them but where this page "
+        "says so.", "",
+        "| stream | weeks | series | known | found | incidents | wrong | wrong a week | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    parts += [f"| `{row['stream']}` | {' | '.join(str(row[name]) for name in names)} |"
+              for row in rows]  # fmt: skip
+    for row in rows:
+        told = [f"{item['name']}: after {item['hours']} h" if item["found"]
+                else f"{item['name']}: **missed**" for item in row["events"]]  # fmt: skip
+        wrong = [f"{item['opened_at']} {item['title']}" for item in row["told"]
+                 if item["verdict"] == "wrong"]  # fmt: skip
+        parts += ["", f"`{row['stream']}`. Known: {'; '.join(told) or 'nothing'}. "
+                  f"Wrong or unexplained: {'; '.join(wrong) or 'none'}."]  # fmt: skip
     return parts
 
 
