@@ -16,11 +16,12 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import pellucid
-from integration.watched import DAY, END, HOUR, OUTAGE_AT, STALE_AT, make_lake
+from integration.watched import DAY, END, HOUR, OUTAGE_AT, STALE_AT, make_lake, system
 from pellucid.cli import main
 from pellucid.errors import SpecError, UnknownNameError
 from pellucid.spec.codec import to_yaml
@@ -171,6 +172,23 @@ def test_columns_of_few_rows_are_judged_by_several_days(tmp_path: Path) -> None:
     assert found.started_at <= STALE_AT < found.opened_at == STALE_AT + DAY
     of_a_day = obs.drift("load", over=f"{STALE_AT.isoformat()}..{(STALE_AT + DAY).isoformat()}")
     assert [item.verdict for item in of_a_day.columns] == ["too few rows"]
+
+
+def test_a_day_that_grew_is_counted_anew(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake", a_day=200)
+    obs = pellucid.open(tmp_path / "lake")
+    day = f"{(END - 2 * DAY).isoformat()}..{(END - DAY).isoformat()}"
+    (before,) = obs.drift("load", over=day).columns
+    count = 50
+    pellucid.Logger(system(), to=tmp_path / "lake").table("candidates", pa.table({
+        "decision_id": [f"late{number}" for number in range(count)],
+        "decided_at": pa.array([END - 2 * DAY] * count, pa.timestamp("us", tz="UTC")),
+        "candidate_id": ["north"] * count, "is_eligible": [True] * count,
+        "is_chosen": [True] * count, "f_load": [9.0] * count,
+    })).raise_for_refused()  # fmt: skip
+    (after,) = obs.drift("load", over=day).columns
+    assert after.drift.n == before.drift.n + count
+    assert after.drift.baseline_n == before.drift.baseline_n
 
 
 def test_tuning_says_what_each_budget_finds(stored: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import fs
 
 from pellucid.monitor.profiles.files import binnings_of, profile_files
 from pellucid.monitor.profiles.profile import Binning, Profile
@@ -23,6 +25,8 @@ from pellucid.windows import Window
 NAME = "profiles"
 Days = dict[str, dict[str, Profile]]
 _CHOSEN_BY_DAYS = 7
+# Two tables, over the days of a baseline and of a window: looks of a backtest share most of them.
+_KEPT = 96
 _SCHEMA = pa.schema([
     ("column", pa.string()), ("kind", pa.string()), ("low", pa.float64()), ("high", pa.float64()),
     ("scale", pa.string()), ("bins", pa.int64()), ("n", pa.int64()), ("nulls", pa.int64()),
@@ -72,9 +76,10 @@ def day_profiles(
             # A binning that was chosen anew since tells other profiles.
             if name in found and profile.binning == binnings[name]:
                 found[name][day] = profile
+    by_day = {table: _by_day(files) for table, files in tables.items()}
     for day in asked:
         if day not in fresh:
-            for name, profile in _read(wanted, tables, binnings, day).items():
+            for name, profile in _read(wanted, tables, by_day, binnings, day).items():
                 found[name][day] = profile
     return found
 
@@ -86,14 +91,15 @@ def refresh_profiles(
     wanted = tuple(columns)
     stored = read_rollup(lake, NAME)
     held = stored if stored is not None and "binnings" in stored.note else None
-    logged = sorted({day for files in tables.values() for day in _by_day(files)})
+    by_day = {table: _by_day(files) for table, files in tables.items()}
+    logged = sorted({day for days in by_day.values() for day in days})
     binnings = _binnings(wanted, tables, held)
     is_same = held is not None and set(held.note["binnings"]) == set(binnings)
     fresh = _fresh(held, tables, logged) if is_same else set()
     due = [day for day in logged if day not in fresh]
     if not due:
         return 0
-    cells = {day: [_as_rows(_read(wanted, tables, binnings, day))] for day in due}
+    cells = {day: [_as_rows(_read(wanted, tables, by_day, binnings, day))] for day in due}
     note = {
         "binnings": {name: asdict(binning) for name, binning in binnings.items()},
         "seen": names_by_day(tables),
@@ -117,23 +123,41 @@ def _binnings(
         first = sorted(by_day)[:_CHOSEN_BY_DAYS]
         paths = [path for day in first for path in by_day[day]]
         if names and paths:
-            chosen = binnings_of(paths, tuple(names), filesystem=files.filesystem)
+            chosen = _chosen(_Files(tuple(paths), files.filesystem), tuple(names))
             found |= {names[column]: binning for column, binning in chosen.items()}
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files of a store, which are written once: one path is one content."""
+
+    paths: tuple[str, ...]
+    filesystem: fs.FileSystem | None = field(hash=False)
+
+
+@lru_cache(maxsize=_KEPT)
+def _chosen(files: _Files, columns: tuple[str, ...]) -> dict[str, Binning]:
+    return binnings_of(files.paths, columns, filesystem=files.filesystem)
+
+
+@lru_cache(maxsize=_KEPT)
+def _counted(files: _Files, binnings: tuple[tuple[str, Binning], ...]) -> dict[str, Profile]:
+    return profile_files(files.paths, dict(binnings), filesystem=files.filesystem)
+
+
 def _read(
-    columns: Sequence[Profiled], tables: Mapping[str, TableFiles], binnings: Mapping[str, Binning],
-    day: str,
+    columns: Sequence[Profiled], tables: Mapping[str, TableFiles],
+    by_day: Mapping[str, Mapping[str, Sequence[str]]], binnings: Mapping[str, Binning], day: str,
 ) -> dict[str, Profile]:  # fmt: skip
     found: dict[str, Profile] = {}
     for table, files in tables.items():
-        paths = _by_day(files).get(day, ())
+        paths = tuple(by_day[table].get(day, ()))
         names = {item.column: item.name for item in columns
                  if item.table == table and item.name in binnings}  # fmt: skip
         if paths and names:
-            asked = {column: binnings[name] for column, name in names.items()}
-            profiles = profile_files(paths, asked, filesystem=files.filesystem)
+            asked = tuple((column, binnings[name]) for column, name in names.items())
+            profiles = _counted(_Files(paths, files.filesystem), asked)
             found |= {names[column]: profile for column, profile in profiles.items()}
     return found
 
