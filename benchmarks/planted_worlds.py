@@ -208,12 +208,7 @@ def _made(path: Path, build: Callable[[Path], None]) -> Path:
 def _log(world: PaymentWorld, lake: Path, *, is_shared: bool) -> None:
     log = Logger(world.system, to=lake)
     if is_shared:
-        for model, facts in world.models:
-            log.model(
-                model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
-                training_window=(facts["training_start_at"], facts["training_end_at"]),
-                features=facts["features"], categories=facts["categories"],
-            )  # fmt: skip
+        world.log_models(log)
     decisions = world.tables["decisions"]
     early = decisions.filter(pc.less(decisions["decided_at"], JUDGED.start))["decision_id"]
     for name in _TABLES:

@@ -77,12 +77,7 @@ def measure(
     )
     with tempfile.TemporaryDirectory(prefix="pellucid-truth-") as folder:
         log = Logger(world.system, to=folder)
-        for model, facts in world.models:
-            log.model(
-                model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
-                training_window=(facts["training_start_at"], facts["training_end_at"]),
-                features=facts["features"], categories=facts["categories"],
-            )  # fmt: skip
+        world.log_models(log)
         for name in _TABLES:
             log.table(name, world.tables[name])
         obs = open_system(folder)

@@ -39,12 +39,7 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
     world = payment_world(decisions=decisions, seed=seed)
     log = Logger(world.system, to=lake)
     batch = f"demo-{seed}-{decisions}"
-    for model, facts in world.models:
-        log.model(
-            model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
-            training_window=(facts["training_start_at"], facts["training_end_at"]),
-            features=facts["features"], categories=facts["categories"],
-        )  # fmt: skip
+    world.log_models(log)
     for name in _TABLES:
         yield f"  logged {log.table(name, world.tables[name], batch_id=batch)}"
     obs = open_system(lake, system=world.system.name)

@@ -22,11 +22,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("lake")
     world = payment_world(decisions=5_000, seed=4)
     log = Logger(world.system, to=root)
-    for model, facts in world.models:
-        log.model(
-            model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
-            features=facts["features"], categories=facts["categories"],
-        )  # fmt: skip
+    world.log_models(log)
     for name in ("decisions", "candidates", "outcomes"):
         log.table(name, world.tables[name]).raise_for_refused()
     assert main(["attribute", "--lake", str(root), "--most", "1500"]) == 0

@@ -34,12 +34,7 @@ def logged(root: Path, *incidents: Incident) -> Observatory:
         decisions=60_000, seed=100, history_days=HISTORY, live_days=LIVE, incidents=incidents
     )
     log = Logger(world.system, to=root)
-    for model, facts in world.models:
-        log.model(
-            model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
-            training_window=(facts["training_start_at"], facts["training_end_at"]),
-            features=facts["features"], categories=facts["categories"],
-        )  # fmt: skip
+    world.log_models(log)
     for name in ("decisions", "candidates", "training"):
         log.table(name, world.tables[name])
     obs = open_system(root)

@@ -376,12 +376,7 @@ def test_a_planted_change_is_what_the_world_without_it_says(tmp_path: Path, part
     for place, incidents in enumerate(([], [made(start_at=middle, **options)])):
         world = payment_world(decisions=12_000, seed=3, incidents=incidents)
         log = Logger(world.system, to=tmp_path / str(place))
-        for model, facts in world.models:
-            log.model(
-                model, name=facts["name"], version=facts["version"],
-                trained_at=facts["trained_at"], features=facts["features"],
-                categories=facts["categories"],
-            )  # fmt: skip
+        world.log_models(log)
         for name in ("decisions", "candidates"):
             log.table(name, world.tables[name]).raise_for_refused()
         obs = open_system(tmp_path / str(place))

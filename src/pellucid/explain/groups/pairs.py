@@ -14,6 +14,12 @@ from pellucid.windows import Window
 
 # Below it a difference of raw scores is rounding, and a ratio to it is noise.
 _TINY = 1e-9
+# Far above the steepest slope of a logistic link, or falling, the probability is no function of
+# the raw score that both share: then nothing can be rescaled, and it is left unexplained.
+_RATIO = (
+    f"CASE WHEN NOT is_rescaled THEN 1 WHEN raw IS NULL OR abs(raw) < {_TINY} THEN 0 "
+    "WHEN score / raw BETWEEN 0 AND 1 THEN score / raw ELSE 0 END"
+)
 _MODEL = "Model"
 _CONTROL, _UNLOGGED = "Control arm", "No picks logged"
 
@@ -59,12 +65,6 @@ def pairs_sql(
     rescaled = (
         "ax.output_scale <> 'probability'" if system.policy_scale == "probability" else "FALSE"
     )
-    # Far above the steepest slope of a logistic link, or falling, the probability is no function of
-    # the raw score that both share: then nothing can be rescaled, and it is left unexplained.
-    ratio = (
-        f"CASE WHEN NOT is_rescaled THEN 1 WHEN raw IS NULL OR abs(raw) < {_TINY} THEN 0 "
-        "WHEN score / raw BETWEEN 0 AND 1 THEN score / raw ELSE 0 END"
-    )
     own = "".join(f", {name}" for name in parts)
     terms = [f"ratio * a_{place} AS a{place}" for place in range(len(features))]
     explained = " + ".join(["base_", *(f"a_{place}" for place in range(len(features)))])
@@ -89,7 +89,7 @@ def pairs_sql(
             for side, name in zip("xy", pair, strict=True)
         )
         + f"WHERE x.{score} IS NOT NULL AND y.{score} IS NOT NULL), "
-        f"scaled AS (SELECT *, {ratio} AS ratio FROM pairs), "
+        f"scaled AS (SELECT *, {_RATIO} AS ratio FROM pairs), "
         f"terms AS (SELECT day, winner, score, is_rescaled, w{kept}, "
         # Who won against the model's preference was moved by something; who won with it was not.
         f"CASE WHEN (score > 0 AND winner = 'y') OR (score < 0 AND winner = 'x') THEN mover END "

@@ -34,6 +34,8 @@ from pellucid.testing.worlds.system import payment_system
 if TYPE_CHECKING:
     from lightgbm import Booster
 
+    from pellucid.log.client import Logger
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldTruth:
@@ -97,6 +99,15 @@ class PaymentWorld:
     truth: WorldTruth
     incidents: tuple[Incident, ...]
     config: WorldConfig
+
+    def log_models(self, log: Logger) -> None:
+        """Log the models that decided in this world."""
+        for model, facts in self.models:
+            log.model(
+                model, name=facts["name"], version=facts["version"], trained_at=facts["trained_at"],
+                training_window=(facts["training_start_at"], facts["training_end_at"]),
+                features=facts["features"], categories=facts["categories"],
+            )  # fmt: skip
 
 
 def payment_world(
