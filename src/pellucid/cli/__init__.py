@@ -17,11 +17,12 @@ from pellucid.cli.explaining import (
     add_models,
     add_why,
 )
-from pellucid.cli.governing import add_control, add_value
+from pellucid.cli.governing import add_control, add_value, add_weak
 from pellucid.cli.locating import add_localize
 from pellucid.cli.monitoring import (
     add_compare,
     add_drift,
+    add_importances,
     add_maturity,
     add_performance,
     add_query,
@@ -78,9 +79,10 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     for add in (
         _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_anomalies,
-        add_drift, add_performance, add_maturity, add_control, add_value, add_explain, add_flips,
-        add_change, add_why, add_group, add_traffic, add_flow, add_what_if, add_rules, add_learned,
-        add_models, add_attribute, _add_report, add_monitor, add_roll_up, _add_check, _add_compact,
+        add_drift, add_importances, add_performance, add_maturity, add_control, add_weak,
+        add_value, add_explain, add_flips, add_change, add_why, add_group, add_traffic, add_flow,
+        add_what_if, add_rules, add_learned, add_models, add_attribute, _add_report, add_monitor,
+        add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser

@@ -183,6 +183,38 @@ def _drift_of_lake(options: argparse.Namespace) -> DriftReport:
     )
 
 
+def add_importances(commands: Commands) -> None:
+    """Add ``pellucid importances``."""
+    parser = add_command(
+        commands, "importances", _importances,
+        "Tell whether features matter in the same order as before, and whose effect turned round.",
+        "  pellucid importances --over 7d --lake lake/\n"
+        "  pellucid importances --where is_chosen --lake lake/\n"
+        "  pellucid importances --over 7d --baseline 7d --model approval:2 "
+        "--baseline-model approval:1 --lake lake/",
+    )  # fmt: skip
+    add_baseline(parser, "the 28 days before")
+    parser.add_argument("--model", default="", metavar="ID",
+                        help="whose attributions; default the model with most of them")  # fmt: skip
+    parser.add_argument("--baseline-model", default="", metavar="ID",
+                        help="whose in the baseline; default the same")  # fmt: skip
+    add_where(parser)
+    add_over(parser, "7d")
+    add_lake(parser)
+    add_output(parser)
+
+
+def _importances(options: argparse.Namespace) -> int:
+    from pellucid.observatory import open_system
+    from pellucid.terminal.drift import order_text
+
+    found = open_system(options.lake, system=options.system).attribution_drift(
+        over=options.over, baseline=options.baseline, where=options.where, model=options.model,
+        baseline_model=options.baseline_model,
+    )  # fmt: skip
+    return write(options, order_text(found), found.rows)
+
+
 def add_performance(commands: Commands) -> None:
     """Add ``pellucid performance``."""
     parser = add_command(

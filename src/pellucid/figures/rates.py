@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pyarrow as pa
 
 from pellucid.figures import numbers
 from pellucid.figures.dots import Side, bar_between, dot_layout, dots, reference_line
 from pellucid.figures.figure import Figure
-from pellucid.figures.layout import (
-    Json,
-    base_layout,
-    empty_figure,
-    font,
-    label,
-    note,
-    rate_ticks,
-)  # fmt: skip
-from pellucid.figures.rows import Row, at_level, grain_word, stamp, step_of, time_axis, whole_of
+from pellucid.figures.layout import Json, empty_figure, font, label, note
+from pellucid.figures.lines import band, line, line_layout, runs_of
+from pellucid.figures.rows import Row, at_level, grain_word, stamp, step_of, whole_of
 from pellucid.figures.table import Column, Table
 
 _MOST_ROWS = 24
@@ -39,25 +31,14 @@ def rate_over_time(rows: pa.Table, *, title: str = "Rate") -> Figure:
     if not found:
         return empty_figure("mature labels")
     step = step_of([row["start_at"] for row in found])
-    runs = _runs(found, step)
-    ends = [row[key] for row in found for key in ("low", "high", "value")
-            if numbers.is_known(row[key])]  # fmt: skip
-    low, high = min(ends), max(ends)
-    pad = max((high - low) * 0.05, 0.005)
-    low, high = max(0.0, low - pad), min(1.0, high + pad)
-    layout = base_layout(260, hovermode="x")
+    runs = runs_of(found, step)
+    ends = [row[key] for row in found for key in ("low", "high", "value")]
+    layout = line_layout(found[0]["start_at"], found[-1]["start_at"], ends, is_share=True)
     layout["margin"]["r"] = 56
-    layout["xaxis"] |= time_axis(found[0]["start_at"], found[-1]["start_at"]) | {
-        "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "solid",
-        "spikecolor": "@faint", "spikesnap": "data",
-    }  # fmt: skip
-    if len(found) == 1:
-        layout["xaxis"].pop("range")
-    layout["yaxis"] |= {"range": [low, high], **rate_ticks(low, high)}
     worst = min(found, key=lambda row: row["value"])
     layout["annotations"] = _line_notes(found, worst)
     rings = () if worst is found[-1] else (_ring(worst),)
-    data = (*(_band(run) for run in runs), _line(runs), *rings)
+    data = (*(band(run) for run in runs), line(runs, _hover), *rings)
     word = grain_word(step)
     best = max(found, key=lambda row: row["value"])
     alt = (
@@ -74,50 +55,11 @@ def rate_over_time(rows: pa.Table, *, title: str = "Rate") -> Figure:
     return Figure(data, layout, alt, Table(columns, cells))
 
 
-def _runs(found: Sequence[Row], step: timedelta) -> list[list[Row]]:
-    """Return rows split where a bucket is missing, so that no line bridges a gap."""
-    runs: list[list[Row]] = []
-    for row in found:
-        is_next = runs and row["start_at"] - runs[-1][-1]["start_at"] <= step
-        if is_next:
-            runs[-1].append(row)
-        else:
-            runs.append([row])
-    return runs
-
-
-def _band(run: Sequence[Row]) -> Json:
-    known = [row for row in run if numbers.is_known(row["low"]) and numbers.is_known(row["high"])]
-    times = [stamp(row["start_at"]) for row in known]
-    return {
-        "type": "scatter", "mode": "lines", "fill": "toself", "fillcolor": "@accent/12",
-        "x": times + times[::-1], "line": {"width": 0}, "hoverinfo": "skip",
-        "y": [row["high"] for row in known] + [row["low"] for row in reversed(known)],
-    }  # fmt: skip
-
-
-def _line(runs: Sequence[Sequence[Row]]) -> Json:
-    times: list[str | None] = []
-    values: list[float | None] = []
-    hover: list[str] = []
-    for run in runs:
-        if times:
-            times.append(None)
-            values.append(None)
-            hover.append("")
-        for row in run:
-            times.append(stamp(row["start_at"]))
-            values.append(row["value"])
-            hover.append(
-                f"<b>{numbers.rate(row['value'], 2)}</b>, "
-                f"{numbers.interval(row['low'], row['high'])}<br>n {numbers.count(row['n'])}"
-            )
-    is_dot = all(len(run) == 1 for run in runs)
-    return {
-        "type": "scatter", "mode": "markers" if is_dot else "lines", "x": times, "y": values,
-        "line": {"color": "@accent", "width": 2}, "marker": {"color": "@accent", "size": 7},
-        "hovertext": hover, "hoverinfo": "x+text", "connectgaps": False,
-    }  # fmt: skip
+def _hover(row: Row) -> str:
+    return (
+        f"<b>{numbers.rate(row['value'], 2)}</b>, "
+        f"{numbers.interval(row['low'], row['high'])}<br>n {numbers.count(row['n'])}"
+    )
 
 
 def _ring(row: Row) -> Json:

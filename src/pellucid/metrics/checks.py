@@ -12,12 +12,14 @@ def propose_checks(system: System) -> Checks:
 
     Outcome rates and volume by every dimension, outcomes also by candidate; traffic, eligibility,
     scores and layers by candidate; what is missing of outcomes; the distributions of features;
-    whether records come.
+    whether records come, and once.
     """
     dimensions, candidate = system.dimension_names, system.candidate.name
     found = [
         Check(name="decisions_come", rule="late", after="3h", severity="critical",
               note="No decisions are logged: look at the service and at its spool."),
+        Check(name="decided_once", rule="duplicates",
+              note="One request and attempt has two decisions: customers may be charged twice."),
         Check(name="volume", metric="decision_count", by=dimensions),
     ]  # fmt: skip
     for outcome in system.outcomes:

@@ -228,7 +228,7 @@ class Alerting(Diagnosing):
         return self._changed(incident_id, "muted", actor, note, until=until)
 
     def resolve(self, incident_id: str, *, actor: str, note: str = "") -> Incident:
-        """Say that an incident is over; if it fails again within a day, it is open again.
+        """Say that an incident is over; if it fails again within two days, it is open again.
 
         Raises
         ------

@@ -28,6 +28,7 @@ from pellucid.monitor.localize.reading import MISSING
 from pellucid.monitor.localize.wording import Units
 from pellucid.observatory.drifting import Drifting
 from pellucid.observatory.locating import Locating
+from pellucid.observatory.repeating import DecidedHour, Repeating
 from pellucid.observatory.spotting import Spotting, whole_until
 from pellucid.spec.bind_checks import levels_of
 from pellucid.spec.check import Check, Checks
@@ -47,11 +48,14 @@ class Watch:
     panels : tuple of Panel
     arrivals : mapping of str to list of datetime
         By table, the last instant of a record in each hour that has one, ascending.
+    decided : tuple of DecidedHour
+        Of the hours that checks of duplicates look at; empty where there is none.
     """
 
     checks: Checks
     panels: tuple[Panel, ...]
     arrivals: dict[str, list[datetime]]
+    decided: tuple[DecidedHour, ...]
 
     @property
     def series(self) -> int:
@@ -59,7 +63,7 @@ class Watch:
         return sum(len(panel.slices) for panel in self.panels)
 
 
-class Checking(Drifting, Locating, Spotting):
+class Checking(Drifting, Locating, Spotting, Repeating):
     """Looks at checks."""
 
     def watch(self, checks: Checks, span: Window) -> Watch:
@@ -91,13 +95,16 @@ class Checking(Drifting, Locating, Spotting):
             for check in watched if check.name in parts
         ]  # fmt: skip
         late = {check.table for check in checks.checks if check.rule == "late"}
-        return Watch(checks, tuple(panels), {name: self._last_records(name, span) for name in late})
+        arrivals: dict[str, list[datetime]] = {
+            name: self._last_records(name, span) for name in late
+        }
+        return Watch(checks, tuple(panels), arrivals, self.decided_hours(checks.checks, span))
 
     def watch_records(self, checks: Checks, last: datetime) -> Watch:
         """Gather what looking for late records alone needs, as of after the last record."""
         late = {check.table for check in checks.checks if check.rule == "late"}
         span = Window(last - WEEK, last + HOUR)
-        return Watch(checks, (), {name: self._last_records(name, span) for name in late})
+        return Watch(checks, (), {name: self._last_records(name, span) for name in late}, ())
 
     def look(self, watch: Watch, instant: datetime) -> Looked:
         """Return what fails as of a whole hour."""
@@ -114,7 +121,7 @@ class Checking(Drifting, Locating, Spotting):
         ])  # fmt: skip
 
     def look_beside(self, watch: Watch, instant: datetime) -> Looked:
-        """Return what else fails as of a whole hour: limits, columns, records that stay away."""
+        """Return what else fails as of a whole hour: limits, columns, records late or twice."""
         found = [self.look_for_late(watch, instant)]
         is_midnight = instant.astimezone(UTC).hour == 0
         for check in watch.checks.checks:
@@ -122,6 +129,8 @@ class Checking(Drifting, Locating, Spotting):
                 found.append(self.look_at_columns(check, instant))
             elif check.rule == "limit" and (is_midnight or check.grain == "1h"):
                 found.append(self._beyond(check, instant))
+            elif check.rule == "duplicates":
+                found.append(self.look_for_duplicates(check, watch.decided, instant))
         return joined(found)
 
     def look_for_late(self, watch: Watch, instant: datetime) -> Looked:
@@ -154,8 +163,11 @@ class Checking(Drifting, Locating, Spotting):
     ) -> Panel:  # fmt: skip
         series = stacked([part for part, _ in parts])
         days_off = [np.datetime64(date.fromisoformat(day)) for day in holidays]
-        evidence = gather_evidence(series, first=(begins - start) // DAY, holidays=days_off)
         metric, step = self.metrics[check.metric], DAY / POINTS_A_DAY[check.grain]
+        evidence = gather_evidence(
+            series, first=(begins - start) // DAY, holidays=days_off,
+            has_trials=metric.finalizer == "rate",
+        )  # fmt: skip
         return Panel(check, metric, tuple(own for _, slices in parts for own in slices), series,
                      evidence, start, step, -(-self.final_after(metric) // step))  # fmt: skip
 

@@ -12,7 +12,8 @@ from pellucid.monitor.drift.drift import FEWEST_ROWS
 from pellucid.monitor.drift.report import ColumnDrift, DriftReport
 from pellucid.monitor.incidents.incident import Alert
 from pellucid.monitor.profiles.tables import CANDIDATES, picked
-from pellucid.observatory.watching import TRAINING, Watching
+from pellucid.observatory.attributing import Attributing
+from pellucid.observatory.watching import TRAINING
 from pellucid.spec.bind import declared_names
 from pellucid.spec.check import Check
 from pellucid.windows import DAY, FOUR_WEEKS, Window, parse_duration
@@ -22,7 +23,7 @@ _CLEAR = 0.01
 _MOST_DAYS = 7
 
 
-class Drifting(Watching):
+class Drifting(Attributing):
     """Looks at columns, once a day."""
 
     def look_at_columns(self, check: Check, instant: datetime) -> Looked:
@@ -31,35 +32,63 @@ class Drifting(Watching):
         Judged by the last day; by up to seven where it has too few rows to tell.
         """
         day = Window(instant - DAY, instant)
-        return joined([self._stuck(check, day), self._moved(check, day)])
+        return joined([self._stuck(check, day), self._moved(check, day), self._order(check, day)])
 
     def _moved(self, check: Check, day: Window) -> Looked:
         try:
             report = self._against(check, day)
             rows = max((item.drift.n for item in report.columns), default=0)
             if 0 < rows < FEWEST_ROWS:
-                days = min(-(-FEWEST_ROWS // rows), _MOST_DAYS)
-                day = Window(day.end - days * DAY, day.end)
+                day = _widened(day, rows)
                 report = self._against(check, day)
         except SpecError:
             # A day without records, or the first one: `late` and counts speak of that.
             return NOTHING
-        alerts = [_column_alert(check, item, day) for item in report.moved]
+        # A feature that never varies tells a model nothing: it may be broken since the first day.
+        features = {item.name for item in self._profiled() if item.group == "feature"}
+        failing = [item for item in report.columns if item.verdict == "moved"
+                   or (item.verdict == "constant" and item.drift.column in features)]  # fmt: skip
+        alerts = [_column_alert(check, item, day) for item in failing]
         least = _LEAST_MOVED if check.least is None else check.least
         clear = frozenset(
-            alert.alert_id for alert, item in zip(alerts, report.moved, strict=True)
-            if item.drift.is_gone or item.drift.is_stuck
+            alert.alert_id for alert, item in zip(alerts, failing, strict=True)
+            if item.drift.is_gone or item.drift.is_stuck or item.drift.is_constant
             or (item.q_value <= _CLEAR and item.part_moved >= least)
         )  # fmt: skip
         unusual = {(check.name, item.drift.column, ()) for item in report.columns
-                   if item.verdict in ("moved", "slightly")}  # fmt: skip
+                   if item in failing or item.verdict == "slightly"}  # fmt: skip
         return Looked(tuple(alerts), clear, frozenset(unusual))
+
+    def _order(self, check: Check, day: Window) -> Looked:
+        """Return whether features rank otherwise than in the baseline, of one model."""
+        asked = {item.group for item in picked(self._profiled(), check.columns)}
+        if "attribution" not in asked or check.baseline == TRAINING:
+            return NOTHING
+        try:
+            found = self.attribution_drift(over=day, baseline=_before(check, day))
+            if found.n < FEWEST_ROWS:
+                day = _widened(day, found.n)
+                found = self.attribution_drift(over=day, baseline=_before(check, day))
+        except SpecError:
+            # Nothing explained yet.
+            return NOTHING
+        # A new model ranks features in its own way: that is no incident.
+        is_one = len(set(found.models)) == 1 and found.is_same_reference
+        if not (is_one and found.is_reordered):
+            return NOTHING
+        alert = make_alert(
+            check, kind="column", subject="attributions", label="Order of features", where=(),
+            since_at=day.start, raised_at=day.end,
+            # As of a column: the part that changed.
+            seen=Seen(value=1 - found.ndcg, expected=1 - found.ndcg_floor, n=found.n),
+            why=found.why,
+        )  # fmt: skip
+        return certain([alert], [(check.name, alert.subject, ())])
 
     def _against(self, check: Check, window: Window) -> DriftReport:
         baseline: str | Window = TRAINING
         if check.baseline != TRAINING:
-            before = parse_duration(check.baseline) if check.baseline else FOUR_WEEKS
-            baseline = Window(window.start - before, window.start)
+            baseline = _before(check, window)
         return self.drift(*check.columns, over=window, baseline=baseline)
 
     def _stuck(self, check: Check, day: Window) -> Looked:
@@ -102,10 +131,21 @@ class Drifting(Watching):
         return {}
 
 
+def _widened(day: Window, rows: int) -> Window:
+    """Return as many days as have enough rows, where each has so many."""
+    return Window(day.end - min(-(-FEWEST_ROWS // rows), _MOST_DAYS) * DAY, day.end)
+
+
+def _before(check: Check, window: Window) -> Window:
+    length = parse_duration(check.baseline) if check.baseline else FOUR_WEEKS
+    return Window(window.start - length, window.start)
+
+
 def _column_alert(check: Check, item: ColumnDrift, day: Window) -> Alert:
     drift = item.drift
+    moved = "" if item.verdict == "constant" else "is not distributed as before: "
     return make_alert(
         check, kind="column", subject=drift.column, label=item.label, where=(), since_at=day.start,
         raised_at=day.end, seen=Seen(value=item.part_moved, n=drift.n, p_value=item.q_value),
-        why=f"{item.label} is not distributed as before: {item.why}",
+        why=f"{item.label} {moved}{item.why}",
     )  # fmt: skip

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 
 from pellucid.engine.plan import make_rows_scan
 from pellucid.engine.sql import quoted, rows_statement, snippet
 from pellucid.errors import SpecError
+from pellucid.metrics.performance import rate_name
 from pellucid.monitor.policy.arms import ArmGap, arm_gap
 from pellucid.monitor.policy.value import LoggedPicks, PolicyValue, value_of
+from pellucid.monitor.policy.weak import (
+    CONTROL,
+    LOG_LOSS,
+    WeakSegments,
+    check_asked,
+    log_loss,
+    weak_dimensions,
+    weak_segments,
+)
+from pellucid.monitor.policy.weak_search import Search
+from pellucid.monitor.policy.weak_sums import ARM, read_segments
+from pellucid.monitor.query import planned
 from pellucid.observatory.judging import Judging, floats_of
 from pellucid.schema.files import TableFiles
 from pellucid.spec.expression import STRING, all_of, columns, problems_in
 from pellucid.spec.sources import source_columns
-from pellucid.spec.system import Outcome
+from pellucid.spec.system import Metric, Outcome
 from pellucid.windows import Window
 
 _MOST_VALUES = 50
@@ -63,9 +77,7 @@ class Governing(Judging):
         MissingExtraError
             If scipy is not installed.
         """
-        if not metric:
-            outcome = self._predicted()
-            metric = outcome.rate or f"{outcome.name}_rate"
+        metric = metric or rate_name(self._predicted())
         asked = [(item,) if isinstance(item, str) else tuple(item) for item in by]
         chosen = asked or [(name,) for name in self.system.dimension_names]
         if not chosen:
@@ -76,6 +88,76 @@ class Governing(Judging):
             for names in chosen
         ]  # fmt: skip
         return arm_gap(comparisons, comparisons[0].metrics[0])
+
+    def weak_segments(
+        self,
+        metric: str | Metric = "",
+        *,
+        by: Sequence[str] = (),
+        depth: int = 2,
+        most: int = 10,
+        over: str | Window = "30d",
+        where: str = "",
+        versus: Literal["control", "rest"] = "control",
+    ) -> WeakSegments:
+        """Find where ML does worse: the few distinct segments, the most costly first.
+
+        Every combination of up to `depth` dimensions is judged: against the control arm in the same
+        segment, or against the rest of all rows. A combination is told only where it is clearly
+        weaker than the rest of each wider segment around it, and a wider segment only where it is
+        weak beyond what narrower ones explain; no row is in two. At most a tenth of what is found
+        is found by chance.
+
+        Parameters
+        ----------
+        metric : str or Metric
+            A rate, mean or ratio with a better direction, from `metrics` or your own; by default
+            the rate of the outcome that the model predicts. Of the model's error:
+            ``predicted_minus_realised``, the worse the farther off 0, or ``log_loss``.
+        by : sequence of str
+            Dimensions to combine; by default those of the spec, and versus the rest the candidate
+            and its own too. The fifty largest values of each, and all others as one.
+        depth : int, default 2
+            Most dimensions that a segment fixes: 1 to 3.
+        most : int, default 10
+            Segments to return.
+        over : str or Window
+        where : str
+            SQL condition on all rows.
+        versus : str
+            ``control``: rows of arm ``ml`` against those of arm ``control``, in each segment.
+            ``rest``: rows in the segment against all others.
+
+        Returns
+        -------
+        WeakSegments
+
+        Raises
+        ------
+        UnknownNameError, SpecError
+            If a name or expression does not bind, or the metric has no worse direction.
+        DataError
+            If no row is left, or an arm that is to be compared has none.
+        EngineError
+            If nothing is logged yet.
+        MissingExtraError
+            If scipy is not installed.
+        """
+        if metric == LOG_LOSS and LOG_LOSS not in self.metrics:
+            metric = log_loss(self._predicted())
+        window = self.window(over)
+        (definition,) = self.question(metric or rate_name(self._predicted()), over=window).metrics
+        asked = check_asked(definition, by, depth=depth, most=most, versus=versus)
+        dimensions = tuple(by) or weak_dimensions(self.system, definition, versus=versus)
+        arms = (ARM,) if versus == CONTROL else ()
+        question = self.question(definition, by=(*dimensions, *arms), where=where, over=window)
+        ((scan, files, _),) = planned(self.system, question, self.files)
+        segments = read_segments(
+            definition, scan, self._rolled.run(scan, files), dimensions, depth=depth,
+            top=_MOST_VALUES, asked=asked,
+        )  # fmt: skip
+        search = Search(segments, definition, is_weighted=scan.is_weighted)
+        return weak_segments(search, most=most, over=f"{window}")
 
     def policy_value(
         self,

@@ -18,8 +18,8 @@ from pellucid.report.page import write_page
 
 _MOST_BARS = 24
 _WIDTH, _HEIGHT = 240.0, 44.0
-_TONES = {"moved": "bad", "no values": "bad", "slightly": "warn", "steady": "good",
-          "too few rows": "quiet"}  # fmt: skip
+_TONES = {"moved": "bad", "no values": "bad", "slightly": "warn", "constant": "warn",
+          "steady": "good", "too few rows": "quiet"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

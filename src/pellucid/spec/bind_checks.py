@@ -18,6 +18,7 @@ _OWN = {
     "limit": {"metric", "below", "above", "over"},
     "drift": {"columns", "baseline", "least"},
     "late": {"table", "after"},
+    "duplicates": {"above", "over"},
 }
 _SLICED = ("by", "where", "grain")
 _BY_METRIC = ("unusual", "limit")
@@ -92,6 +93,11 @@ def _check_problems(check: Check, system: System, metrics: Mapping[str, Metric])
     if check.rule == "drift":
         if check.baseline and check.baseline != TRAINING:
             yield from _duration(f"{at}.baseline", check.baseline)
+        return
+    if check.rule == "duplicates":
+        yield from _duration(f"{at}.over", check.over)
+        if check.above is not None and not 0 <= check.above < 1:
+            yield f"{at}.above: {check.above:g} is not a share, at least 0 and below 1"
         return
     if check.rule == "limit":
         if check.below is None and check.above is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Rule = Literal["unusual", "limit", "drift", "late"]
+Rule = Literal["unusual", "limit", "drift", "late", "duplicates"]
 Severity = Literal["info", "warn", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warn", "critical")
 
@@ -19,7 +19,8 @@ class Check:
     name : str
     rule : str
         ``unusual``: a metric is what its own past foretells; ``limit``: it is within fixed limits;
-        ``drift``: columns are distributed as before; ``late``: records keep coming.
+        ``drift``: columns are distributed as before; ``late``: records keep coming;
+        ``duplicates``: no request and attempt is decided twice, under two decision ids.
     metric : str
         Of ``unusual`` and ``limit``: a name from the catalogue.
     by : tuple of str
@@ -35,9 +36,10 @@ class Check:
         the part of a column's rows that changed, by default 0.2, or where 0.05 more are missing.
     below, above : float or None
         Of ``limit``: it fails where a value is certainly below, or above, that is with its whole
-        95% interval.
+        95% interval. Of ``duplicates``, `above`: the share of decisions that may be repeats; none
+        by default.
     over : str
-        Of ``limit``: the span, up to the moment of looking, over which the metric is taken.
+        Of ``limit`` and ``duplicates``: the span, up to the moment of looking, that is judged.
     columns : tuple of str
         Of ``drift``: columns, or groups of them such as ``feature``; all by default.
     baseline : str

@@ -1,13 +1,16 @@
-"""The policy against control and against others, as text."""
+"""The policy against control and against others, and where it is weak, as text."""
 
 from __future__ import annotations
 
 from pellucid.figures import numbers
+from pellucid.monitor.localize.wording import Units
 from pellucid.monitor.policy.arms import ArmGap
 from pellucid.monitor.policy.value import PolicyValue
+from pellucid.monitor.policy.weak import WeakSegments
 from pellucid.terminal.tables import shown, text_table
 
 _MOST = 30
+_MOST_OUTSIDE = 2
 
 
 def gap_text(found: ArmGap) -> str:
@@ -27,6 +30,23 @@ def gap_text(found: ArmGap) -> str:
     return f"{shown(found.told)}\n\n{table}{rest}"
 
 
+def weak_text(found: WeakSegments) -> str:
+    """Return the weak segments as their paragraph and a row each, the most costly first."""
+    units = Units.of(found.metric)
+    heads = ["segment", "outside of", "value", "baseline", "gap", "95% interval", "drawn together",
+             "q", "n", "baseline n", "cost"]  # fmt: skip
+    rows = [
+        [shown(row["segment"]), _outside(shown(row["without"])), units.value(row["value"]),
+         units.value(row["baseline"]), units.amount(row["change"]),
+         f"{units.amount(row['low'])} to {units.amount(row['high'])}", units.amount(row["shrunk"]),
+         f"{row['q_value']:.2g}", numbers.count(row["n"]), numbers.count(row["baseline_n"]),
+         f"{row['cost']:,.4g}"]
+        for row in found.rows.to_pylist()
+    ]  # fmt: skip
+    table = text_table(heads, rows, right=heads[2:]) if rows else ""
+    return f"{shown(found.told)}\n\n{table}".rstrip()
+
+
 def value_text(found: PolicyValue) -> str:
     """Return a policy's value as its paragraph and each estimate."""
     heads = ["estimate", "value", "95% interval", "against logged", "95% interval "]
@@ -36,6 +56,11 @@ def value_text(found: PolicyValue) -> str:
         for row in found.rows.to_pylist()
     ]  # fmt: skip
     return f"{shown(found.told)}\n\n{text_table(heads, rows, right=heads[1:])}"
+
+
+def _outside(without: str) -> str:
+    count = without.count("; ") + 1
+    return f"{count} other weak ones" if count > _MOST_OUTSIDE else without
 
 
 def _points(value: float | None) -> str:

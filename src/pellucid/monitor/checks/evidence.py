@@ -1,9 +1,9 @@
 """How rare the last hours of many series are, told hour by hour: one p-value a point.
 
 A collapse shows in one hour, a small fall only in many. So each point is judged by the sums of the
-last 1, 2, 4, ... points together, and by the rarest of those sums; how rare it truly is is read off
-the same quantity in the past of all series together, so that neither the several lengths nor hours
-that depend on each other need a formula.
+last 1, 2, 4, ... points together, and by the rarest of those sums (rates by the likeliest shift,
+see `shifts`); how rare it truly is is read off the same quantity in the past of all series
+together, so that neither the several lengths nor hours that depend on each other need a formula.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pellucid.monitor.anomalies.calibration import calibrate, calibrated
 from pellucid.monitor.anomalies.judge import chances
 from pellucid.monitor.anomalies.series import SeriesSet
+from pellucid.monitor.checks.shifts import Trials, rarest_shifts
 from pellucid.stats.discovery import null_scale
 from pellucid.stats.distributions import count_tails, normal_scores, normal_tails, rate_tails
 
@@ -69,8 +70,9 @@ class Evidence:
 
 
 def gather_evidence(
-    series: SeriesSet, *, first: int, holidays: Sequence[np.datetime64] = ()
-) -> Evidence:
+    series: SeriesSet, *, first: int, holidays: Sequence[np.datetime64] = (),
+    has_trials: bool = False,
+) -> Evidence:  # fmt: skip
     """Judge the points of series from a day on, each by what was known before its day.
 
     Parameters
@@ -81,6 +83,9 @@ def gather_evidence(
         First day of the span.
     holidays : sequence of numpy.datetime64[D], optional
         Days that are neither learned from nor judged.
+    has_trials : bool, default False
+        Whether values are rates of rows that each hit or miss by themselves, as approvals do, and
+        shares of traffic, which candidates take from each other, do not.
 
     Raises
     ------
@@ -103,7 +108,11 @@ def gather_evidence(
     p_values = np.concatenate([part.p_values for part in parts])
     scores = _scores(series, p_values, expected, is_past)
     summed = _Summed.of(series, expected, deviation, np.isfinite(p_values))
-    best, side = _rarest(summed, p_values, is_past, LENGTHS[series.points_a_day])
+    best, side = (
+        rarest_shifts(_trials(series, expected, np.isfinite(p_values), is_past))
+        if has_trials
+        else _rarest(summed, p_values, is_past, LENGTHS[series.points_a_day])
+    )
     recent = normal_tails(summed.scores(_RECENT[series.points_a_day]))
     return Evidence(scores, best, side, recent, expected, deviation)
 
@@ -132,6 +141,14 @@ def _scores(
     past = calibrate(p_values[is_past & np.isfinite(p_values)])
     rare = normal_scores(calibrated(p_values, past))
     return np.asarray(np.sign(series.values - expected) * np.minimum(rare, _MOST_SCORE))
+
+
+def _trials(
+    series: SeriesSet, expected: Floats, is_known: NDArray[np.bool_], is_past: NDArray[np.bool_]
+) -> Trials:
+    trials = np.where(is_known, series.n, 0.0)
+    hits, foretold = (np.where(is_known, part * trials, 0.0) for part in (series.values, expected))
+    return Trials(hits, trials, foretold, is_known, is_past, series.points_a_day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pellucid.stats.distances import (
     wasserstein,
 )
 
-Verdict = Literal["moved", "slightly", "steady", "too few rows", "no values"]
+Verdict = Literal["moved", "slightly", "steady", "constant", "too few rows", "no values"]
 
 # Effects from which a change is called one: a tenth of a standard deviation, and the tenth that
 # practice calls noticeable, of what is left of a PSI once chance is taken off.
@@ -29,6 +29,8 @@ _PSI, _DISTANCE, _DEVIATIONS = 0.1, 0.1, 0.1
 _MISSING_POINTS, _UNSEEN_SHARE = 0.05, 0.01
 FEWEST_ROWS = 100
 _LEAST_USED = 8
+# Rows of one decision may share a value: so many others that are gone are no chance.
+_LEAST_OTHERS = 200.0
 _NEW_POINTS = 0.3
 
 
@@ -66,6 +68,11 @@ class Drift:
     used, least_used : int
         Different values, as far as bins tell them apart, and the fewest on a day of the baseline;
         the latter 0 where its days are not known.
+    least_varied : float
+        Smallest share, on a day of the baseline, of values that are not the most common one of that
+        day; 0 where its days are not known.
+    is_single, was_single : bool
+        Whether all values of the window, and of the baseline, are one and the same.
     support : Support
         The counts behind it.
     """
@@ -92,6 +99,9 @@ class Drift:
     last_unseen: float
     used: int
     least_used: int
+    least_varied: float
+    is_single: bool
+    was_single: bool
     support: Support
 
     @property
@@ -105,8 +115,19 @@ class Drift:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether values hardly vary any more: half as many as on the day with the fewest."""
-        return self.least_used >= _LEAST_USED and 2 * self.used <= self.least_used
+        """Whether values hardly vary any more, though they did on every day before.
+
+        There are half as many different ones as on the day with the fewest, or one alone where
+        hundreds of rows should have others.
+        """
+        is_sparse = self.least_used >= _LEAST_USED and 2 * self.used <= self.least_used
+        return is_sparse or (self.is_single and self.least_varied * self.n >= _LEAST_OTHERS)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all values are one and the same, in the window and in the baseline."""
+        held = (self.support.counts[:-1] > 0) | (self.support.baseline[:-1] > 0)
+        return self.is_single and self.was_single and int(held.sum()) == 1
 
     @property
     def is_gone(self) -> bool:
@@ -125,7 +146,7 @@ class Drift:
         if self.is_stuck or self.is_gone:
             return "moved"
         if q_value >= false_share:
-            return "steady"
+            return "constant" if self.is_constant else "steady"
         return "moved" if self.is_large else "slightly"
 
 
@@ -173,7 +194,9 @@ def drift_of(
         mean=profile.mean, baseline_mean=baseline.mean, p_value=p_value,
         most_missing=max((_share(day.nulls, day.n) for day in days if day.n), default=1.0),
         last_unseen=_last_unseen(days), used=profile.used,
-        least_used=_least_used(profile, days), support=support,
+        least_used=_least_used(profile, days),
+        least_varied=min((day.varied / day.known for day in days if day.known), default=0.0),
+        is_single=profile.is_single, was_single=baseline.is_single, support=support,
     )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from pellucid.monitor.profiles.profile import Profile
 from pellucid.monitor.tabular import Tabular
 from pellucid.stats.discovery import false_discovery
 
-_RANKS: tuple[Verdict, ...] = ("moved", "no values", "slightly", "steady", "too few rows")
+_RANKS: tuple[Verdict, ...] = (
+    "moved", "no values", "slightly", "constant", "steady", "too few rows",
+)  # fmt: skip
 _MOST_NAMED = 5
 
 
@@ -31,7 +33,8 @@ class ColumnDrift:
         Share of false finds among columns found at least as clearly.
     verdict : str
         ``moved``: by more than chance and by enough to matter; ``slightly``: more than chance
-        only; ``steady``; ``too few rows`` to tell; ``no values`` on one of the sides.
+        only; ``steady``; ``constant``: one value in both; ``too few rows`` to tell; ``no values``
+        on one of the sides.
     why : str
         What changed, in words.
     """
@@ -155,9 +158,14 @@ def _why(drift: Drift) -> str:
         return "all values are missing now"
     if drift.baseline_n and drift.baseline_missing == 1:
         return "all values were missing in the baseline"
-    if drift.is_stuck:
+    if drift.is_stuck and drift.is_single:
+        parts.append(f"has one value only; at least {drift.least_varied:.1%} of rows had others on "
+                     "any day before")  # fmt: skip
+    elif drift.is_stuck:
         parts.append(f"hardly varies: {drift.used} different values, at least {drift.least_used} "
                      "on any day before")  # fmt: skip
+    if drift.is_constant:
+        return "has one value only, now and before"
     if abs(drift.missing - drift.baseline_missing) >= 0.005:
         parts.append(f"missing {drift.baseline_missing:.1%} → {drift.missing:.1%}")
     if drift.unseen >= 0.001:
@@ -187,6 +195,7 @@ def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:
     empty = sum(item.verdict == "no values" for item in found)
     slightly = sum(item.verdict == "slightly" for item in found)
     few = sum(item.verdict == "too few rows" for item in found)
+    constant = [item.label for item in found if item.verdict == "constant"]
     said = f"Of {len(found)} columns, {len(moved) or 'none'} moved in {names[0]} against {names[1]}"
     if moved:
         named = [f"{item.label} ({item.why})" for item in moved[:_MOST_NAMED]]
@@ -195,6 +204,10 @@ def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:
     said += "."
     if slightly:
         said += f" {slightly} more moved by more than chance, and by too little to matter."
+    if constant:
+        others = len(constant) - _MOST_NAMED
+        said += f" {', '.join(constant[:_MOST_NAMED])}{f' and {others} more' if others > 0 else ''}"
+        said += f" never {'varies' if len(constant) == 1 else 'vary'}."
     if empty:
         said += f" {empty} {'has' if empty == 1 else 'have'} no rows to compare."
     if few:

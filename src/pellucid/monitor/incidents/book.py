@@ -17,7 +17,8 @@ MONITOR = "monitor"
 Diagnose = Callable[[Alert, datetime], Cause]
 
 _QUIET_HOURS, _QUIET_DAYS = timedelta(hours=6), timedelta(days=2)
-_AGAIN = timedelta(days=1)
+# As long as the longest sums of hours in which a past fall is still seen.
+_AGAIN = timedelta(days=2)
 _MOST_AT_ONCE = 5
 _FIRST = 3
 _MARKED_BEFORE = timedelta(days=1)
@@ -53,7 +54,7 @@ class Book:
         the incident was put down to changes that. Of those left over the clear ones make new
         incidents, the one nearest to the cause first. An incident is resolved once nothing of it
         was unusual for six hours, or two days where it is looked at by the day; if it fails again
-        within a day, it is the same one.
+        within two days, it is the same one.
 
         Parameters
         ----------

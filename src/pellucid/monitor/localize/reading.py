@@ -105,19 +105,19 @@ def read_leaves(
     names = list(dimensions)
     folded = [merge(cells, names, scan.measures) for cells in sides]
     roles = measures_of(metric, is_weighted=scan.is_weighted)
-    _check_currency(metric, scan, folded)
+    check_currency(f"localize '{metric.name}'", metric, scan, folded)
     keys = pa.concat_tables([
         table.select(names).append_column(SIDE, pa.array(np.full(table.num_rows, place)))
         for place, table in enumerate(folded)
     ])  # fmt: skip
-    codes, values = _coded(keys, names)
+    codes, values = coded(keys, names)
     leaf, place = np.unique(codes, axis=0, return_inverse=True)
     side = keys.column(SIDE).to_numpy()
     numbers: list[dict[str, Floats]] = []
     for at, table in enumerate(folded):
         own = place.ravel()[side == at]
         numbers.append({
-            role: _summed(table.column(f"m{scan.measures.index(measure)}"), own, len(leaf))
+            role: summed(table.column(f"m{scan.measures.index(measure)}"), own, len(leaf))
             for role, measure in roles.items() if measure.fold not in _EXTREMES
         })  # fmt: skip
     rows, base_rows = (np.rint(item["n"]).astype(np.int64) for item in numbers)
@@ -170,17 +170,35 @@ def _unit_variance(
     return _divide(np.maximum(residual, 0.0) * freed, both[below], 0.0)
 
 
-def _check_currency(metric: Metric, scan: Scan, folded: Sequence[pa.Table]) -> None:
+def check_currency(asked: str, metric: Metric, scan: Scan, folded: Sequence[pa.Table]) -> None:
+    """Check that amounts are of one currency.
+
+    Parameters
+    ----------
+    asked : str
+        What the error names.
+    folded : sequence of pyarrow.Table
+        Cells, with the measures of the scan as ``m0``, ``m1``, ...
+
+    Raises
+    ------
+    SpecError
+        If they are of several.
+    """
     roles = measures_of(metric, is_weighted=scan.is_weighted)
     if "currency_low" not in roles:
         return
     names = (f"m{scan.measures.index(roles[role])}" for role in ("currency_low", "currency_high"))
     found = (pc.unique(table.column(name)).to_pylist() for name in names for table in folded)
     if len({currency for values in found for currency in values if currency is not None}) > 1:
-        raise SpecError(f"localize '{metric.name}'", [f"{MIXED} with `where`"])
+        raise SpecError(asked, [f"{MIXED} with `where`"])
 
 
-def _coded(keys: pa.Table, names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[list[str], ...]]:
+def coded(keys: pa.Table, names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[list[str], ...]]:
+    """Return the values of columns as codes, shape (rows, columns), and the values by code.
+
+    A missing value is one of its own.
+    """
     columns_of, values = [], []
     for name in names:
         texts = pc.fill_null(pc.cast(keys.column(name), pa.string()), MISSING)
@@ -194,6 +212,7 @@ def _divide(above: Floats, below: Floats, otherwise: float) -> Floats:
     return np.divide(above, below, out=np.full(len(above), otherwise), where=below > 0)
 
 
-def _summed(column: pa.ChunkedArray, places: NDArray[np.int64], count: int) -> Floats:
+def summed(column: pa.ChunkedArray, places: NDArray[np.int64], count: int) -> Floats:
+    """Return the sums of a measure at each of so many places."""
     numbers = pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy()
     return np.bincount(places, numbers, count).astype(np.float64)

@@ -14,6 +14,8 @@ from pellucid.errors import ShapeError
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Kind = Literal["number", "whole", "category"]
+# Of the root of a difference of sums of squares.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,20 @@ class Profile:
         if self.binning.kind == "category":
             return len(self.levels)
         return int(np.count_nonzero(self.counts))
+
+    @property
+    def varied(self) -> int:
+        """Rows with another value than the one that most have, as far as bins tell them apart."""
+        counts = self.levels.values() if self.levels else self.counts.tolist()
+        return self.known - max(counts, default=0)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether all values are one and the same, but for rounding of their sums."""
+        if self.used != 1 or self.infinite:
+            return False
+        offset = abs(self.total / self.known)
+        return self.binning.kind == "category" or self.deviation <= _ROUNDING * offset
 
     @property
     def mean(self) -> float:

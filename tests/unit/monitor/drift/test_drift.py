@@ -95,7 +95,7 @@ def test_a_difference_too_small_to_matter_is_called_so() -> None:
 @pytest.mark.parametrize(("now", "before", "verdict", "words"), [
     ([None] * 200, [1.0, 2.0] * 100, "moved", "all values are missing now"),
     ([1.0, 2.0] * 100, [None] * 200, "moved", "all values were missing"),
-    ([7.0] * 200, [7.0] * 200, "steady", "mean 7 → 7"),
+    ([7.0] * 200, [7.0] * 200, "constant", "has one value only, now and before"),
     ([7.0] * 200, [7.0] * 100 + [8.0] * 100, "moved", "mean 7.5 → 7"),
     ([None] * 200, [None] * 200, "steady", "all values were missing"),
     (["a"] * 20, ["b"] * 200, "too few rows", "never seen before"),
@@ -186,3 +186,43 @@ def test_files_are_compared_and_shown(tmp_path: Path) -> None:
     size = write_drift(report, tmp_path / "drift.html")
     assert 3_000 < size < 300_000
     assert [item.name for item in tmp_path.glob("*.part")] == []
+
+
+def flag_days(shares: list[float], *, rows: int = 4_000) -> list[Profile]:
+    """Return days of a flag, set in these shares of their rows."""
+    draw = np.random.default_rng(8)
+    days = [(draw.random(rows) < share).astype(float) for share in shares]
+    binning = binning_of(pa.chunked_array([pa.array(np.concatenate(days))]))
+    return [profile_of(pa.chunked_array([pa.array(day)]), binning) for day in days]
+
+
+@pytest.mark.parametrize(("shares", "verdict"), [
+    # One in fourteen of a day's rows was set, and none is: a share that PSI calls small.
+    ([0.07] * 14 + [0.0], "moved"),
+    ([0.0] * 15, "constant"),
+    ([1.0] * 15, "constant"),
+])  # fmt: skip
+def test_a_flag_that_no_longer_turns_is_stuck(shares: list[float], verdict: str) -> None:
+    *days, now = flag_days(shares)
+    before = days[0]
+    for day in days[1:]:
+        before += day
+    report = drift_report({"x": now}, {"x": before}, names=("now", "before"), days={"x": days})
+    assert report.columns[0].verdict == verdict
+    words = {"moved": "has one value only; at least", "constant": "x never varies."}
+    assert words.get(verdict, "") in report.told
+
+
+def test_values_in_one_bin_are_not_one_value() -> None:
+    """An outlier makes bins so wide that all other values share one: they vary all the same."""
+    draw = np.random.default_rng(9)
+    wide = np.concatenate([draw.normal(5, 1, 5_000), [1e15]])
+    binning = binning_of(pa.chunked_array([pa.array(wide)]))
+    one, two = (profile_of(pa.chunked_array([pa.array(draw.normal(5, 1, 5_000))]), binning)
+                for _ in range(2))  # fmt: skip
+    same = profile_of(pa.chunked_array([pa.array([5.3] * 5_000)]), binning)
+    assert not one.is_single
+    assert same.is_single
+    for now in (one, same):
+        item = drift_report({"x": now}, {"x": two}, names=("now", "before")).columns[0]
+        assert item.verdict != "constant"
