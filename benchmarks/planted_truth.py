@@ -46,7 +46,7 @@ from pellucid.testing.worlds import (
 )
 from pellucid.windows import Window, instant_of, micros
 
-SERIES = 320
+SERIES = 507
 """Metrics times segments that `planted_worlds.CHECKS` watches in a world."""
 NATS = math.log(168 * SERIES)
 MATURITY = timedelta(hours=2)

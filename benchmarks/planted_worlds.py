@@ -58,7 +58,7 @@ CHECKS = Checks(
     checks=(
         Check(name="approvals", metric="approval_rate", severity="critical",
               by=("route", "country", "issuer", "network", "card_type", "amount_band",
-                  "route,country")),
+                  "route,country", "route,issuer")),
         Check(name="eligibility", metric="eligibility_rate", where="attempt = 1",
               by=("route", "country", "route,country")),
         Check(name="fees", metric="mean_layer_fees", by=("route",)),
