@@ -10,6 +10,7 @@ from pellucid.explain.learned.story import LearnedArtefact
 from pellucid.figures import numbers
 from pellucid.observatory import Observatory
 from pellucid.report.content import Definition, ReportContent, Section
+from pellucid.report.monitoring import incidents_section, labels_section, unusual_section
 from pellucid.report.page import render_report, write_page
 from pellucid.report.questions import Asked, ask
 from pellucid.report.sections import (
@@ -81,7 +82,9 @@ def report_content(
     asked = ask(obs, over=over, as_of=as_of)
     order = asked.order
     sections: list[Section | None] = [
+        incidents_section(asked),
         traffic_section(asked, order),
+        unusual_section(asked),
         change_section(asked),
         learned_section(learned),
         policy_section(asked, order),
@@ -90,6 +93,7 @@ def report_content(
         contrast_section(asked),
         eligibility_section(asked),
         model_section(asked),
+        labels_section(asked),
     ]
     system = obs.system
     return ReportContent(
