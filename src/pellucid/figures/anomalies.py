@@ -9,7 +9,7 @@ import pyarrow as pa
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
 from pellucid.figures.layout import Json, empty_figure, font, note
-from pellucid.figures.lines import band, line, line_layout, runs_of, span
+from pellucid.figures.lines import band, line, line_layout, marked, runs_of, span
 from pellucid.figures.rows import Row, step_of
 from pellucid.figures.table import Column, Kind, Table
 from pellucid.monitor.anomalies.report import Anomalies
@@ -19,7 +19,7 @@ from pellucid.monitor.localize.wording import Units
 def expected_band(found: Anomalies, place: int = 0) -> Figure:
     """Line of a series in which something stands out, over the band of what was expected.
 
-    Every anomaly of that series is shaded.
+    Its spikes are shaded; where its level moved stands a line.
 
     Parameters
     ----------
@@ -39,8 +39,15 @@ def expected_band(found: Anomalies, place: int = 0) -> Figure:
     first, last = points[0]["start_at"], points[-1]["start_at"]
     layout = line_layout(first, last, ends, is_share=units.is_share)
     layout["margin"]["t"] = 22
-    layout["shapes"] = [span(row["since"], row["until"], "@down/10") for row in own]
-    layout["annotations"] = _keys()
+    layout["shapes"] = [
+        span(row["since"], row["until"], "@down/10") for row in own if row["kind"] == "spike"
+    ]
+    layout["annotations"] = _keys(has_spike=bool(layout["shapes"]))
+    for row in own:
+        if row["kind"] == "shift":
+            shape, name = marked(row["since"], "moved")
+            layout["shapes"].append(shape)
+            layout["annotations"].append(name)
 
     def hover(row: Row) -> str:
         return (
@@ -82,8 +89,9 @@ def _same(rows: list[Row], row: Row, by: tuple[str, ...]) -> list[Row]:
     return [item for item in rows if all(item[name] == row[name] for name in ("metric", *by))]
 
 
-def _keys() -> list[Json]:
-    texts = (("as it was", "@accent", 0), ("as expected", "@faint", 66), ("unusual", "@down", 142))
+def _keys(*, has_spike: bool) -> list[Json]:
+    texts = [("as it was", "@accent", 0), ("as expected", "@faint", 66)]
+    texts += [("unusual", "@down", 142)] if has_spike else []
     return [
         note(0, 1, text, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
              xshift=shift, yshift=4, font=font(11, colour))

@@ -11,6 +11,7 @@ from pellucid.figures.table import Column, Table
 from pellucid.monitor.performance.maturity import Maturity
 
 _KNOWN = 0.995
+_KEY = 36
 
 
 def maturing(found: Maturity) -> Figure:
@@ -66,11 +67,11 @@ def arrivals(found: Maturity) -> Figure:
     if not shown:
         return empty_figure("outcomes")
     layout = base_layout(220)
-    layout["margin"]["r"] = 30
+    layout["margin"]["t"] = 22
     layout["xaxis"] |= {"range": [0, max(rows[-1]["delay"], 1)], "showgrid": False}
     layout["yaxis"] |= {"range": [0, 1.02], **rate_ticks(0, 1)}
     data = []
-    for name in shown:
+    for place, name in enumerate(shown):
         text, colour = sides[name]
         values = [row[name] if numbers.is_known(row[name]) else None for row in rows]
         data.append({
@@ -80,8 +81,8 @@ def arrivals(found: Maturity) -> Figure:
                           for row, value in zip(rows, values, strict=True)], "hoverinfo": "text",
         })  # fmt: skip
         layout["annotations"].append(
-            note(rows[-1]["delay"], values[-1] or 0, text, xanchor="left", xshift=4,
-                 font=font(11, colour))
+            note(0, 1, text, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
+                 xshift=_KEY * place, yshift=4, font=font(11, colour))
         )  # fmt: skip
     table = Table(
         (Column("After", "count"), *(Column(f"{sides[name][0].capitalize()} known", "rate")

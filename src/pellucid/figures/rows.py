@@ -61,10 +61,13 @@ def whole_of(rows: pa.Table) -> Row | None:
 
 
 def step_of(times: list[datetime]) -> timedelta:
-    """Return the smallest step between times; a day where there is only one."""
+    """Return the smallest step between times; a day where there is only one.
+
+    The first bucket of a window may be cut, so its step counts only where there is no other.
+    """
     ordered = sorted(set(times))
     steps = [later - earlier for earlier, later in pairwise(ordered)]
-    return min(steps, default=timedelta(days=1))
+    return min(steps[1:] or steps, default=timedelta(days=1))
 
 
 def grain_word(step: timedelta) -> str:

@@ -10,12 +10,15 @@ from pellucid.figures.incidents import incident_timeline
 from pellucid.figures.localized import localized_parts
 from pellucid.figures.maturity import arrivals, maturing
 from pellucid.figures.quality import performance_over_time
+from pellucid.monitor.performance.maturity import Maturity
 from pellucid.report.content import Card, Section
 from pellucid.report.questions import Asked
-from pellucid.windows import WEEK, Window
+from pellucid.windows import DAY, WEEK, Window, midnight
 
 _LEAST_LEARNED = timedelta(days=14)
 _JUDGED = timedelta(days=14)
+# What nearly all comes on the first day is told by the hour.
+_SOON = 0.9
 
 
 def incidents_section(asked: Asked) -> Section | None:
@@ -58,8 +61,7 @@ def labels_section(asked: Asked) -> Section | None:
             Card(title="What young decisions will end at",
                  subtitle="Known so far, and expected with its 95% interval, per day",
                  findings=(late.told,), figure=maturing(late), width="wide"),
-            Card(title="How late outcomes come", subtitle="Share known after so many days",
-                 figure=arrivals(late), width="narrow"),
+            _arrivals(asked, late),
         ]  # fmt: skip
     found = asked.obs.performance(over=asked.window, grain="1d", as_of=asked.as_of)
     cards.append(Card(
@@ -70,11 +72,25 @@ def labels_section(asked: Asked) -> Section | None:
     return Section(title="How late, and how good", cards=tuple(cards))
 
 
+def _arrivals(asked: Asked, late: Maturity) -> Card:
+    first = late.curve.to_pylist()[0]
+    known = [first[name] for name in ("positives", "negatives") if first[name] is not None]
+    is_soon = min(known, default=0.0) > _SOON
+    shown = (
+        asked.obs.maturity(over=asked.window, grain="1h", as_of=asked.as_of) if is_soon else late
+    )
+    return Card(
+        title="How late outcomes come",
+        subtitle=f"Share known after so many {'hours' if is_soon else 'days'}",
+        figure=arrivals(shown), width="narrow",
+    )  # fmt: skip
+
+
 def _anomalies(asked: Asked) -> Card | None:
     first, _ = asked.obs.span()
     end = asked.window.end
-    start = max(asked.window.start, end - _JUDGED, first + _LEAST_LEARNED)
-    if end - start < timedelta(days=1):
+    start = max(asked.window.start, end - _JUDGED, midnight(first) + DAY + _LEAST_LEARNED)
+    if end - start < DAY:
         return None
     names = ["decision_count", *([asked.rate.name] if asked.rate else [])]
     by = [asked.candidate]
@@ -102,5 +118,5 @@ def _localized(asked: Asked) -> Card | None:
     return Card(
         title=f"Where {asked.rate.label.lower()} changed",
         subtitle="Last week against the one before; slices and everything else add up",
-        findings=(found.told,), figure=localized_parts(found),
+        findings=(found.told,), figure=localized_parts(found) if found.slices else None,
     )  # fmt: skip
