@@ -8,14 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from part_samples import change_story, contrast, group_story, traffic
+from watch_samples import WINDOW, anomalies, incident, localized, maturity, performance
 
+from pellucid.figures.anomalies import expected_band
 from pellucid.figures.arms import arms
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
 from pellucid.figures.figure import Figure
 from pellucid.figures.flow import policy_flow
+from pellucid.figures.incidents import incident_timeline
+from pellucid.figures.localized import localized_parts
+from pellucid.figures.maturity import arrivals, maturing
 from pellucid.figures.parts import change_parts, contrast_parts, group_parts, traffic_parts
 from pellucid.figures.performance import calibration, predicted_against_realised
+from pellucid.figures.quality import performance_over_time
 from pellucid.figures.rates import rate_by, rate_over_time
 from pellucid.figures.traffic import share_over_time
 
@@ -204,6 +210,12 @@ SAMPLES: dict[str, Callable[[], Figure]] = {
     "traffic_difference": lambda: traffic_parts(traffic(is_compared=True)),
     "contrast_parts": lambda: contrast_parts(contrast()),
     "group_parts": lambda: group_parts(group_story()),
+    "expected_band": lambda: expected_band(anomalies("spike", "shift")),
+    "localized_parts": lambda: localized_parts(localized()),
+    "maturing": lambda: maturing(maturity()),
+    "arrivals": lambda: arrivals(maturity()),
+    "performance_over_time": lambda: performance_over_time(performance((0.7, 0.71), (0.72, 0.7))),
+    "incident_timeline": lambda: incident_timeline([incident(0), incident(1)], WINDOW),
 }
 
 _NO_FLOW = SampleFlow((), sample_flow().nodes.slice(0, 0), sample_flow().links.slice(0, 0))
@@ -219,4 +231,7 @@ EMPTY: dict[str, Callable[[], Figure]] = {
     ),
     "calibration": lambda: calibration(predictions().slice(0, 0)),
     "arms": lambda: arms(arm_rows().slice(0, 1)),
+    "expected_band": lambda: expected_band(anomalies()),
+    "performance_over_time": lambda: performance_over_time(performance()),
+    "incident_timeline": lambda: incident_timeline([], WINDOW),
 }
