@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from pellucid.log.sampling import KeepRate, Sampling
     from pellucid.monitor.answer import Answer
     from pellucid.monitor.comparison import Comparison
+    from pellucid.monitor.drift.attributions import AttributionDrift
     from pellucid.monitor.drift.files import drift_of_files
     from pellucid.monitor.drift.report import DriftReport
     from pellucid.monitor.incidents.backtest import Backtest
     from pellucid.monitor.incidents.incident import Incident
+    from pellucid.monitor.policy.weak import WeakSegments
     from pellucid.observatory import Observatory
     from pellucid.observatory import open_system as open  # noqa: A004
     from pellucid.spec.check import Channel, Check, Checks, Marker
@@ -74,9 +76,11 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Logger": ("pellucid.log.client", "Logger"),
     "open": ("pellucid.observatory", "open_system"),
     "Answer": ("pellucid.monitor.answer", "Answer"),
+    "AttributionDrift": ("pellucid.monitor.drift.attributions", "AttributionDrift"),
     "Comparison": ("pellucid.monitor.comparison", "Comparison"),
     "DriftReport": ("pellucid.monitor.drift.report", "DriftReport"),
     "drift_of_files": ("pellucid.monitor.drift.files", "drift_of_files"),
+    "WeakSegments": ("pellucid.monitor.policy.weak", "WeakSegments"),
     "Observatory": ("pellucid.observatory", "Observatory"),
     "LiveSettings": ("pellucid.log.live", "LiveSettings"),
     "KeepRate": ("pellucid.log.sampling", "KeepRate"),
@@ -97,6 +101,7 @@ __all__ = [
     "AddToLayer",
     "AdditivityError",
     "Answer",
+    "AttributionDrift",
     "Backtest",
     "Candidate",
     "CapShare",
@@ -135,6 +140,7 @@ __all__ = [
     "System",
     "UnknownNameError",
     "UnsupportedError",
+    "WeakSegments",
     "Window",
     "drift_of_files",
     "open",

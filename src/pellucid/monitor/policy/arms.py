@@ -89,7 +89,9 @@ def _judged(comparison: Comparison, sign: float) -> pa.Table:
     change, low, high = (np.array(rows.column(name).to_pylist(), dtype=np.float64)
                          for name in ("change", "low", "high"))  # fmt: skip
     enough = np.minimum(rows.column("n").to_numpy(), rows.column("baseline_n").to_numpy())
-    error = (high - low) / (2 * half_width(1.0, np.inf))
+    # The reach towards "no difference": intervals of rates near 0 or 1 are lopsided, and half of
+    # the whole would call too many small segments worse.
+    error = np.where(change > 0, change - low, high - change) / half_width(1.0, np.inf)
     error[(enough < _FEWEST) | ~(error > 0)] = np.nan
     found = shrink(change, error)
     reach = half_width(1.0, np.inf) * found.errors
