@@ -11,10 +11,10 @@ from pellucid.figures import numbers
 
 Kind = Literal[
     "text", "candidate", "count", "rate", "bar", "points", "log_odds", "number", "money",
-    "interval", "heat", "pill", "time",
+    "interval", "heat", "pill", "time", "link",
 ]  # fmt: skip
 Cell = Any
-TEXT_KINDS = frozenset({"text", "candidate", "pill", "time"})
+TEXT_KINDS = frozenset({"text", "candidate", "pill", "time", "link"})
 SMALL_N = 100
 
 
@@ -31,7 +31,8 @@ class Column:
         ``rate`` and ``bar`` (0 to 1, the second with a bar); ``points`` (difference of rates);
         ``log_odds``; ``number``; ``money``: (minor units, currency); ``interval``: (low, high);
         ``heat``: (rate, n), shown on a coloured ground; ``pill``: (text, tone) with tone ``good``,
-        ``bad``, ``warn`` or empty; ``time``: an aware datetime. None shows as a dash.
+        ``bad``, ``warn`` or empty; ``time``: an aware datetime; ``link``: (text, address), plain
+        text where there is no server. None shows as a dash.
     note : str
         Definition, shown on the heading.
     """
@@ -125,7 +126,7 @@ def cell_text(column: Column, cell: Cell) -> str:
             return numbers.money(*cell)
         case "heat":
             return numbers.rate(cell[0])
-        case "pill":
+        case "pill" | "link":
             return str(cell[0])
         case _:
             return str(cell)
@@ -142,7 +143,7 @@ def _csv_heads(column: Column) -> tuple[str, ...]:
 def _csv_values(column: Column, cell: Cell) -> tuple[Any, ...]:
     if column.kind in _PARTS:
         return (None, None) if cell is None else tuple(_plain(part) for part in cell)
-    if column.kind == "pill" and cell is not None:
+    if column.kind in ("pill", "link") and cell is not None:
         return (str(cell[0]),)
     return (_plain(cell),)
 

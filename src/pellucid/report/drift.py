@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.errors import MissingExtraError
 from pellucid.figures import numbers
 from pellucid.figures.tokens import css_variables
 from pellucid.monitor.drift.drift import Drift
 from pellucid.monitor.drift.report import ColumnDrift, DriftReport
-from pellucid.report.page import write_page
+from pellucid.report.page import environment, write_page
 
 _MOST_BARS = 24
 _WIDTH, _HEIGHT = 240.0, 44.0
@@ -60,17 +59,11 @@ def render_drift(report: DriftReport) -> str:
     MissingExtraError
         If jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingExtraError(package="jinja2", extra="report", purpose="a report") from error
-    environment = Environment(
-        loader=PackageLoader("pellucid.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    templates = environment("pellucid.report")
+    from markupsafe import Markup
+
     style = (files("pellucid.report") / "templates" / "drift.css").read_text("utf-8")
-    return environment.get_template("drift.html.j2").render(
+    return templates.get_template("drift.html.j2").render(
         report=report,
         rows=[_row(item) for item in report.columns],
         style=Markup(css_variables() + style),  # noqa: S704 - ours

@@ -53,7 +53,7 @@ def labels_section(asked: Asked) -> Section | None:
         return None
     cards = []
     try:
-        late = asked.obs.maturity(over=asked.window, as_of=asked.as_of)
+        late = asked.obs.maturity(over=asked.window, where=asked.where, as_of=asked.as_of)
     except SpecError:
         late = None
     if late is not None:
@@ -63,7 +63,9 @@ def labels_section(asked: Asked) -> Section | None:
                  findings=(late.told,), figure=maturing(late), width="wide"),
             _arrivals(asked, late),
         ]  # fmt: skip
-    found = asked.obs.performance(over=asked.window, grain="1d", as_of=asked.as_of)
+    found = asked.obs.performance(
+        over=asked.window, where=asked.where, grain="1d", as_of=asked.as_of
+    )
     cards.append(Card(
         title="How well the model ranks",
         subtitle="AUC per day: on mature labels with its 95% interval, and expected of all",
@@ -77,7 +79,9 @@ def _arrivals(asked: Asked, late: Maturity) -> Card:
     known = [first[name] for name in ("positives", "negatives") if first[name] is not None]
     is_soon = min(known, default=0.0) > _SOON
     shown = (
-        asked.obs.maturity(over=asked.window, grain="1h", as_of=asked.as_of) if is_soon else late
+        asked.obs.maturity(over=asked.window, where=asked.where, grain="1h", as_of=asked.as_of)
+        if is_soon
+        else late
     )
     return Card(
         title="How late outcomes come",
@@ -94,7 +98,7 @@ def _anomalies(asked: Asked) -> Card | None:
         return None
     names = ["decision_count", *([asked.rate.name] if asked.rate else [])]
     by = [asked.candidate]
-    found = asked.obs.anomalies(*names, by=by, over=Window(start, end))
+    found = asked.obs.anomalies(*names, by=by, where=asked.where, over=Window(start, end))
     table = anomaly_table(found)
     return Card(
         title="Against their own past",
@@ -112,7 +116,9 @@ def _localized(asked: Asked) -> Card | None:
     if asked.rate is None or not is_covered or end > last + timedelta(days=1):
         return None
     try:
-        found = asked.obs.localize(asked.rate.name, over=week, versus=week.previous)
+        found = asked.obs.localize(
+            asked.rate.name, over=week, versus=week.previous, where=asked.where
+        )
     except (DataError, SpecError):
         return None
     return Card(

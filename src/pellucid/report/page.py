@@ -6,15 +6,20 @@ import base64
 import hashlib
 import os
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import MissingExtraError
 from pellucid.figures.figure import CONFIG, plotly_script, script_json
 from pellucid.figures.tokens import css_variables
 from pellucid.report.content import ReportContent
 from pellucid.report.views import Anchors, csv_json, figure_json, sparkline, table_view
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render_report(content: ReportContent) -> str:
@@ -28,32 +33,77 @@ def render_report(content: ReportContent) -> str:
     MissingExtraError
         If jinja2 or plotly is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingExtraError(package="jinja2", extra="report", purpose="a report") from error
-    environment = Environment(
-        loader=PackageLoader("pellucid.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    templates = environment("pellucid.report")
+    from markupsafe import Markup
+
     scripts = {
-        "theme": _asset("theme.js"),
-        "plotly": _plotly(),
-        "page": _asset("report.js").replace("__CONFIG__", script_json(dict(CONFIG))),
-    }
-    style = css_variables() + _asset("report.css")
-    return environment.get_template("report.html.j2").render(
+        "theme": theme_script(), "plotly": _plotly(), "figures": figures_script(),
+        "page": _asset("report.js"),
+    }  # fmt: skip
+    return templates.get_template("report.html.j2").render(
         content=content,
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - ours
-        style=Markup(style),  # noqa: S704 - ours
+        style=Markup(style()),  # noqa: S704 - ours
         policy=_policy(scripts.values()),
-        anchors=Anchors(),
-        table_view=lambda table: table_view(table, content.candidates),
-        figure_json=lambda figure: Markup(figure_json(figure)),  # noqa: S704 - escaped by us
-        csv_json=lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us
-        sparkline=sparkline,
+        **tools(content.candidates, Anchors(), has_links=False),
     )
+
+
+def environment(*packages: str) -> Environment:
+    """Return the templates of some packages, the first's before the next's.
+
+    Raises
+    ------
+    MissingExtraError
+        If jinja2 is not installed.
+    """
+    try:
+        from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtraError(package="jinja2", extra="report", purpose="a report") from error
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def tools(candidates: Sequence[str], anchors: Anchors, *, has_links: bool) -> dict[str, Any]:
+    """Return what the macros of cards need beside a card.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        The order that fixes candidates' colours.
+    anchors : Anchors
+        Of the page.
+    has_links : bool
+        Whether cells that lead to another page of a server are links.
+    """
+    from markupsafe import Markup
+
+    return {
+        "anchors": anchors,
+        "has_links": has_links,
+        "table_view": lambda table: table_view(table, candidates),
+        "figure_json": lambda figure: Markup(figure_json(figure)),  # noqa: S704 - escaped by us
+        "csv_json": lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us
+        "sparkline": sparkline,
+    }
+
+
+def style() -> str:
+    """Return the style sheet of cards and pages, tokens first."""
+    return css_variables() + _asset("report.css")
+
+
+def theme_script() -> str:
+    """Return the script that chooses the theme, to run before anything is painted."""
+    return _asset("theme.js")
+
+
+def figures_script() -> str:
+    """Return the script that draws figures and saves numbers and pictures."""
+    return _asset("figures.js").replace("__CONFIG__", script_json(dict(CONFIG)))
 
 
 def write_page(page: str, path: Path) -> int:

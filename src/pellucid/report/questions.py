@@ -14,6 +14,7 @@ from pellucid.metrics.performance import rate_name
 from pellucid.monitor.answer import sample_note
 from pellucid.monitor.query import Question, answer
 from pellucid.observatory import Observatory
+from pellucid.spec.expression import all_of
 from pellucid.spec.system import Metric, Outcome, Segment
 from pellucid.windows import Window
 
@@ -32,12 +33,15 @@ class Asked:
         The window of the same length before it; None unless records cover it.
     as_of : datetime
         With the knowledge of when.
+    where : str
+        SQL condition on all rows.
     """
 
     obs: Observatory
     window: Window
     previous: Window | None
     as_of: datetime
+    where: str = ""
 
     @property
     def candidate(self) -> str:
@@ -84,8 +88,8 @@ class Asked:
     ) -> pa.Table:  # fmt: skip
         """Return the rows of a query over the window, or another."""
         return self.obs.query(
-            *metrics, by=by or [], grain=grain, where=where, over=window or self.window,
-            as_of=self.as_of,
+            *metrics, by=by or [], grain=grain, where=all_of(self.where, where),
+            over=window or self.window, as_of=self.as_of,
         ).rows  # fmt: skip
 
     def by_prediction(self) -> pa.Table | None:
@@ -100,7 +104,7 @@ class Asked:
         )  # fmt: skip
         question = Question(
             metrics=(self.obs.metrics["predicted_rate"], _per_decision(self.rate)),
-            windows=(self.window,), as_of=self.as_of, segments=segments,
+            windows=(self.window,), as_of=self.as_of, segments=segments, where=self.where,
         )  # fmt: skip
         rows = answer(self.obs.system, question, self.obs.engine, self.obs.files)
         return joined(rows.filter(pc.not_equal(rows.column("segment"), "all")), "segment",
@@ -112,14 +116,16 @@ class Asked:
             return None
         question = Question(
             metrics=(self.obs.metrics["predicted_rate"], _per_decision(self.rate)),
-            windows=(self.window,), as_of=self.as_of, by=(self.candidate,),
+            windows=(self.window,), as_of=self.as_of, by=(self.candidate,), where=self.where,
         )  # fmt: skip
         rows = answer(self.obs.system, question, self.obs.engine, self.obs.files)
         finest = rows.filter(pc.equal(rows.column("level"), self.candidate))
         return joined(finest, self.candidate, self.rate.name)
 
 
-def ask(obs: Observatory, *, over: str | Window, as_of: datetime | None) -> Asked:
+def ask(
+    obs: Observatory, *, over: str | Window, as_of: datetime | None = None, where: str = ""
+) -> Asked:
     """Return the questions of a report over a window, clipped to what was recorded.
 
     Raises
@@ -136,7 +142,7 @@ def ask(obs: Observatory, *, over: str | Window, as_of: datetime | None) -> Aske
     # A half-empty previous period would give a change of +90% that means nothing.
     starts_in_time = before.start >= first - timedelta(hours=1)
     is_covered = starts_in_time and asked.end <= last + timedelta(days=1)
-    return Asked(obs, window, before if is_covered else None, known)
+    return Asked(obs, window, before if is_covered else None, known, where)
 
 
 def _next_midnight(instant: datetime) -> datetime:

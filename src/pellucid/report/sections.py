@@ -72,7 +72,7 @@ def traffic_section(asked: Asked, order: Sequence[str]) -> Section:
 def policy_section(asked: Asked, order: Sequence[str]) -> Section | None:
     """Return what each policy layer changed, or None where there is no flow."""
     try:
-        flow = asked.obs.flow(over=asked.window, as_of=asked.as_of)
+        flow = asked.obs.flow(over=asked.window, where=asked.where, as_of=asked.as_of)
     except ExplainError:
         return None
     links = flow.links.to_pylist()

@@ -27,13 +27,27 @@ def share_section(asked: Asked) -> Section | None:
         return None
     busiest = max(sorted(shares), key=shares.__getitem__)
     try:
-        story = asked.obs.why_traffic(busiest, over=asked.window)
+        cards = share_cards(asked, busiest)
     except (ExplainError, UnknownNameError):
         return None
+    return Section(title=f"Why {busiest} has its share", cards=cards)
+
+
+def share_cards(asked: Asked, candidate: str) -> tuple[Card, ...]:
+    """Return what makes the share of a candidate, and what it would be without each part.
+
+    Raises
+    ------
+    ExplainError
+        If its decisions were not explained.
+    UnknownNameError
+        If no decision considered it.
+    """
+    story = asked.obs.why_traffic(candidate, over=asked.window, where=asked.where)
     columns = (Column("Without it"), Column("Share", "rate"), Column("Change", "points"))
     rows = tuple((row["label"], row["share"], row["change"]) for row in story.without.to_pylist())
     cards = [Card(
-        title=f"What makes the share of {busiest}",
+        title=f"What makes the share of {candidate}",
         subtitle="From an even split among the eligible; lines are 95% intervals",
         findings=(story.told,), figure=traffic_parts(story), width="wide",
     )]  # fmt: skip
@@ -43,15 +57,17 @@ def share_section(asked: Asked) -> Section | None:
             subtitle="A layer gone, or a feature that tells no decision from another",
             table=Table(columns, rows), width="narrow",
         ))  # fmt: skip
-    return Section(title=f"Why {busiest} has its share", cards=tuple(cards))
+    return tuple(cards)
 
 
 def layers_section(asked: Asked) -> Section | None:
     """Return what layers moved and cost, and what decisions would be without each."""
     try:
-        effects = asked.obs.layer_effects(over=asked.window)
+        effects = asked.obs.layer_effects(over=asked.window, where=asked.where)
         gone = {
-            layer.name: asked.obs.what_if(DropLayer(layer.name), over=asked.window)
+            layer.name: asked.obs.what_if(
+                DropLayer(layer.name), over=asked.window, where=asked.where
+            )
             for layer in asked.obs.system.layers
         }
     except (ExplainError, UnknownNameError):

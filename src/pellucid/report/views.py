@@ -29,6 +29,7 @@ class CellView:
     dot: str = ""
     share: float | None = None
     title: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,14 @@ class TableView:
 
 @dataclass(slots=True)
 class Anchors:
-    """Unique element ids, made from titles."""
+    """Unique element ids, made from titles, behind a prefix where a page is sent in parts."""
 
+    prefix: str = ""
     seen: Counter[str] = field(default_factory=Counter)
 
     def take(self, title: str) -> str:
         """Return an id that no other element of the page has."""
-        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "part"
+        slug = re.sub(r"[^a-z0-9]+", "-", f"{self.prefix} {title}".lower()).strip("-") or "part"
         self.seen[slug] += 1
         return slug if self.seen[slug] == 1 else f"{slug}--{self.seen[slug]}"
 
@@ -96,6 +98,8 @@ def _cell_view(
         return CellView(text, css=f"{css} none")
     if column.kind == "candidate":
         return CellView(text, dot=dots.get(text, ""))
+    if column.kind == "link":
+        return CellView(text, href=cell[1])
     if column.kind == "pill":
         return CellView(text, css="pill-cell", tone=cell[1] if cell[1] in _TONES else "plain")
     if column.kind == "points" and not text.startswith("±"):

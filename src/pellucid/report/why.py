@@ -30,7 +30,11 @@ def change_section(asked: Asked) -> Section | None:
         return None
     candidate = max(now | before, key=lambda name: abs(now.get(name, 0) - before.get(name, 0)))
     story = asked.obs.why_changed(
-        TRAFFIC_SHARE, candidate=candidate, window=week, baseline=week.previous
+        TRAFFIC_SHARE,
+        candidate=candidate,
+        window=week,
+        baseline=week.previous,
+        where=asked.where,
     )
     cards = [Card(
         title=f"{candidate}, the largest change of the week",
@@ -57,7 +61,9 @@ def _rate_card(asked: Asked, week: Window) -> Card | None:
     if outcome is None:
         return None
     try:
-        story = asked.obs.why_changed(rate_name(outcome), window=week, baseline=week.previous)
+        story = asked.obs.why_changed(
+            rate_name(outcome), window=week, baseline=week.previous, where=asked.where
+        )
     except ExplainError:
         return None
     return Card(
@@ -74,7 +80,7 @@ def contrast_section(asked: Asked) -> Section | None:
     if len(pair) < 2:
         return None
     try:
-        answer = asked.obs.why(pair[0], not_=pair[1], over=asked.window)
+        answer = asked.obs.why(pair[0], not_=pair[1], over=asked.window, where=asked.where)
     except (ExplainError, UnknownNameError):
         # Nothing was explained, or decisions were logged without their candidates.
         return None
