@@ -29,15 +29,30 @@ def change_section(asked: Asked) -> Section | None:
     if not now or not before:
         return None
     candidate = max(now | before, key=lambda name: abs(now.get(name, 0) - before.get(name, 0)))
+    cards = list(share_change_cards(
+        asked, candidate, f"{candidate}, the largest change of the week", week, week.previous
+    ))  # fmt: skip
+    rate = _rate_card(asked, week)
+    if rate is not None:
+        cards.append(rate)
+    return Section(title="Why traffic changed", cards=tuple(cards))
+
+
+def share_change_cards(
+    asked: Asked, candidate: str, title: str, window: Window, baseline: Window
+) -> tuple[Card, ...]:
+    """Return why the share of a candidate changed between two windows, and where.
+
+    Raises
+    ------
+    ExplainError, UnknownNameError
+        If a window has no decisions, or none that considered it.
+    """
     story = asked.obs.why_changed(
-        TRAFFIC_SHARE,
-        candidate=candidate,
-        window=week,
-        baseline=week.previous,
-        where=asked.where,
+        TRAFFIC_SHARE, candidate=candidate, window=window, baseline=baseline, where=asked.where
     )
     cards = [Card(
-        title=f"{candidate}, the largest change of the week",
+        title=title,
         subtitle="What each part added to its share of decisions; lines are 95% intervals",
         findings=(story.told,), figure=change_parts(story),
     )]  # fmt: skip
@@ -49,10 +64,7 @@ def change_section(asked: Asked) -> Section | None:
             "count as a gain",
             table=cells,
         ))  # fmt: skip
-    rate = _rate_card(asked, week)
-    if rate is not None:
-        cards.append(rate)
-    return Section(title="Why traffic changed", cards=tuple(cards))
+    return tuple(cards)
 
 
 def _rate_card(asked: Asked, week: Window) -> Card | None:
@@ -61,13 +73,24 @@ def _rate_card(asked: Asked, week: Window) -> Card | None:
     if outcome is None:
         return None
     try:
-        story = asked.obs.why_changed(
-            rate_name(outcome), window=week, baseline=week.previous, where=asked.where
-        )
+        return rate_change_card(asked, rate_name(outcome), "the same week", week, week.previous)
     except ExplainError:
         return None
+
+
+def rate_change_card(
+    asked: Asked, metric: str, when: str, window: Window, baseline: Window
+) -> Card:
+    """Return why a rate changed between two windows.
+
+    Raises
+    ------
+    ExplainError, UnknownNameError
+        If a window has no values, or there is no such metric.
+    """
+    story = asked.obs.why_changed(metric, window=window, baseline=baseline, where=asked.where)
     return Card(
-        title=f"{story.subject}, the same week",
+        title=f"{story.subject}, {when}",
         subtitle="What each part added to the rate; lines are 95% intervals",
         findings=(story.told,), figure=change_parts(story),
     )  # fmt: skip
@@ -80,16 +103,28 @@ def contrast_section(asked: Asked) -> Section | None:
     if len(pair) < 2:
         return None
     try:
-        answer = asked.obs.why(pair[0], not_=pair[1], over=asked.window, where=asked.where)
+        cards = contrast_cards(asked, pair[0], pair[1])
     except (ExplainError, UnknownNameError):
         # Nothing was explained, or decisions were logged without their candidates.
         return None
+    return Section(title=f"Why {pair[0]} and not {pair[1]}", cards=cards)
+
+
+def contrast_cards(asked: Asked, candidate: str, other: str) -> tuple[Card, ...]:
+    """Return what puts one candidate ahead of another.
+
+    Raises
+    ------
+    ExplainError, UnknownNameError
+        If one was never considered, or nothing was explained.
+    """
+    answer = asked.obs.why(candidate, not_=other, over=asked.window, where=asked.where)
     unit = (
         "percentage points of probability" if answer.scale == "probability"
         else answer.scale.replace("_", "-")
     )  # fmt: skip
     cards = [Card(
-        title=f"{pair[0]} against {pair[1]}",
+        title=f"{candidate} against {other}",
         subtitle=f"What puts the one ahead of the other, in {unit}; lines are 95% intervals",
         findings=(answer.told,), figure=contrast_parts(answer),
         width="wide" if answer.flips.num_rows else "full",
@@ -100,7 +135,7 @@ def contrast_section(asked: Asked) -> Section | None:
             subtitle="Where the one that the model rated lower of the two was picked",
             table=_flips(answer), width="narrow",
         ))  # fmt: skip
-    return Section(title=f"Why {pair[0]} and not {pair[1]}", cards=tuple(cards))
+    return tuple(cards)
 
 
 def shares_of(asked: Asked, window: Window) -> dict[str, float]:
