@@ -8,7 +8,8 @@
     ├── DataError(ValueError)             logged data breaks the record; holds every violation
     ├── ShapeError(ValueError)            arrays or profiles that should match do not
     ├── EngineError(RuntimeError)         a query could not be run
-    │   └── UnsupportedError              the engine declares that it cannot do this
+    │   ├── UnsupportedError              the engine declares that it cannot do this
+    │   └── StoppedError                  nobody waits for the query any more
     ├── StoreError(OSError)               the tables on disk could not be read or written
     │   └── ConflictError                 another writer won too often
     ├── ExplainError(ValueError)          an explanation was asked for that the records cannot give
@@ -106,6 +107,13 @@ class UnsupportedError(EngineError):
         self.engine = engine
         self.what = what
         super().__init__(f"the {engine} engine cannot {what}; {mend}")
+
+
+class StoppedError(EngineError):
+    """A query was stopped because nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the query was stopped: nobody waits for it any more")
 
 
 class StoreError(PellucidError, OSError):

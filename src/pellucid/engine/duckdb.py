@@ -12,7 +12,8 @@ import pyarrow as pa
 from pellucid.engine.base import result_schema
 from pellucid.engine.plan import Scan
 from pellucid.engine.sql import quoted, render, statement, text
-from pellucid.errors import EngineError
+from pellucid.engine.waiting import waited_for
+from pellucid.errors import EngineError, StoppedError
 from pellucid.schema.files import TableFiles
 
 _SQL_TYPES = {
@@ -59,13 +60,18 @@ class DuckDBEngine:
         ------
         EngineError
             If DuckDB refuses the query or a file cannot be read.
+        StoppedError
+            If nobody waits for it any more; see `pellucid.engine.waiting`.
         """
         cursor = self._connection.cursor()
         try:
-            cursor.execute("SET TimeZone = 'UTC'")
-            for name, table in tables.items():
-                _attach(cursor, name, table)
-            return cursor.sql(sql).to_arrow_table()
+            with waited_for(cursor.interrupt):
+                cursor.execute("SET TimeZone = 'UTC'")
+                for name, table in tables.items():
+                    _attach(cursor, name, table)
+                return cursor.sql(sql).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise StoppedError from error
         except duckdb.Error as error:
             raise EngineError(f"DuckDB could not run the query: {error}") from error
         finally:

@@ -51,6 +51,11 @@ def quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
 
 
+def column(name: str) -> str:
+    """Return a name as a column, quoted only where it must be."""
+    return exp.column(name).sql(dialect="duckdb")
+
+
 def instant(moment: datetime) -> str:
     """Return an instant as a literal."""
     return f"CAST('{moment.astimezone(UTC).isoformat(sep=' ')}' AS TIMESTAMPTZ)"

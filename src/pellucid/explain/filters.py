@@ -9,6 +9,7 @@ from pellucid.errors import ExplainError, SpecError, UnknownNameError
 from pellucid.explain import wording
 from pellucid.spec.expression import BOOLEAN, problems_in
 from pellucid.spec.sources import outcome_columns, physical_column, source_columns
+from pellucid.spec.substitution import renamed
 from pellucid.spec.system import System
 from pellucid.windows import Window
 
@@ -16,7 +17,8 @@ from pellucid.windows import Window
 def decision_filter(system: System, where: str) -> str:
     """Return a condition on rows of `decisions` as SQL; ``TRUE`` where it is empty.
 
-    Outcomes cannot be named: they come later than what an explanation is about.
+    The candidate's own name is that of the chosen one. Outcomes cannot be named: they come later
+    than what an explanation is about.
 
     Raises
     ------
@@ -26,15 +28,17 @@ def decision_filter(system: System, where: str) -> str:
     if not where:
         return "TRUE"
     outcomes = {name for outcome in system.outcomes for name in outcome_columns(outcome)}
+    own = system.candidate.name
     known = {
         name: family
         for name, family in source_columns(system, "decision").items()
-        if name not in outcomes and physical_column(system, "decision", name) == name
+        if name not in outcomes
+        and (name == own or physical_column(system, "decision", name) == name)
     }
     problems = list(problems_in(where, known, result=BOOLEAN))
     if problems:
         raise SpecError("where", problems)
-    return snippet(where)
+    return snippet(renamed(where, {own: physical_column(system, "decision", own)}))
 
 
 def check_dimensions(system: System, names: Iterable[str]) -> None:

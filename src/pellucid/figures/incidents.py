@@ -86,7 +86,7 @@ def incidents_table(incidents: Sequence[Incident]) -> Table:
     )  # fmt: skip
     rows = tuple(
         ((item.state, "good" if item.state == "resolved" else _TONES[item.severity]), item.title,
-         _where(item), item.started_at, item.last_at, _lost(item), item.owner or None)
+         _where(item), item.started_at, item.last_at, lost_text(item), item.owner or None)
         for item in incidents
     )  # fmt: skip
     return Table(columns, rows)
@@ -101,7 +101,8 @@ def _where(item: Incident) -> str:
     return ", ".join(f"{name}={value}" for name, value in item.cause.slice) or "everywhere"
 
 
-def _lost(item: Incident) -> str | None:
+def lost_text(item: Incident) -> str | None:
+    """Return what an incident costs, in words; None where it is not known."""
     stake = item.stake
     if stake is None:
         return None

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pellucid.errors import SpecError, StoreError
 from pellucid.observatory.explaining import Explaining
 from pellucid.observatory.governing import Governing
+from pellucid.observatory.listing import Listing
 from pellucid.observatory.notifying import Notifying
 from pellucid.store.lake import Lake, systems
 
 
-class Observatory(Explaining, Governing, Notifying):
+class Observatory(Explaining, Governing, Notifying, Listing):
     """The records of one system, open for questions.
 
     Parameters

@@ -74,11 +74,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Cards under one heading, with an entry in the list of contents."""
+    """Key figures and cards under one heading, with an entry in the list of contents.
+
+    `links` are labels and addresses of what follows, where there is a server.
+    """
 
     title: str
     subtitle: str = ""
+    kpis: tuple[KeyFigure, ...] = ()
     cards: tuple[Card, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

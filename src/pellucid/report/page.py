@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -67,7 +67,10 @@ def environment(*packages: str) -> Environment:
     )  # fmt: skip
 
 
-def tools(candidates: Sequence[str], anchors: Anchors, *, has_links: bool) -> dict[str, Any]:
+def tools(
+    candidates: Sequence[str], anchors: Anchors, *,
+    has_links: bool, parquet: Callable[[str], str] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what the macros of cards need beside a card.
 
     Parameters
@@ -78,12 +81,15 @@ def tools(candidates: Sequence[str], anchors: Anchors, *, has_links: bool) -> di
         Of the page.
     has_links : bool
         Whether cells that lead to another page of a server are links.
+    parquet : callable, optional
+        From the id of a table to where a server has it as Parquet.
     """
     from markupsafe import Markup
 
     return {
         "anchors": anchors,
         "has_links": has_links,
+        "parquet": parquet,
         "table_view": lambda table: table_view(table, candidates),
         "figure_json": lambda figure: Markup(figure_json(figure)),  # noqa: S704 - escaped by us
         "csv_json": lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us

@@ -25,6 +25,21 @@ def substituted(text: str, known: Mapping[str, bool]) -> str:
     return tree.sql(dialect="duckdb")
 
 
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return an expression with some columns under other names.
+
+    Raises
+    ------
+    SpecError
+        If the text is no expression.
+    """
+    tree = parse(text).copy().transform(
+        lambda node: exp.column(exp.to_identifier(names[node.name], quoted=True))
+        if isinstance(node, exp.Column) and node.name in names else node
+    )  # fmt: skip
+    return tree.sql(dialect="duckdb")
+
+
 def constant(text: str) -> bool | None:
     """Return what a condition picks, whatever the row: all (True), none (False), or it depends.
 

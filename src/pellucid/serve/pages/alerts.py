@@ -1,0 +1,194 @@
+"""Alerts: the inbox of incidents, and one of them with its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pellucid.errors import PellucidError
+from pellucid.figures import numbers
+from pellucid.figures.anomalies import expected_band
+from pellucid.figures.incidents import incident_timeline, incidents_table, lost_text
+from pellucid.figures.table import Column, Table
+from pellucid.monitor.incidents.incident import STATES, Alert, Incident
+from pellucid.observatory import Observatory
+from pellucid.report.content import Card, Section
+from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of
+from pellucid.serve.view import View
+from pellucid.windows import DAY, Window
+
+_STATES = {"": "Not resolved", "all": "All", **{state: state.capitalize() for state in STATES}}
+_AROUND = 7 * DAY
+_TONES = {"critical": "bad", "warn": "warn", "info": "plain"}
+
+
+def _keys(_: Observatory, __: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    return {"state": tuple(_STATES)}
+
+
+def _choices(scene: Scene) -> tuple[Choice, ...]:
+    return (Choice(key="state", label="State", options=tuple(_STATES.items()),
+                   chosen=scene.view.get("state")),)  # fmt: skip
+
+
+def _shown(scene: Scene) -> tuple[Incident, ...]:
+    state = scene.view.get("state")
+    found = [item for item in scene.obs.incidents() if _is_within(item, scene)]
+    if state == "all":
+        return tuple(found)
+    if state:
+        return tuple(item for item in found if item.state == state)
+    return tuple(item for item in found if item.state != "resolved")
+
+
+def _is_within(incident: Incident, scene: Scene) -> bool:
+    """Whether an incident is of the window and of what the filters keep."""
+    window = scene.asked.window
+    if incident.state == "resolved" and (
+        incident.started_at >= window.end or incident.last_at < window.start
+    ):
+        return False
+    where = dict(incident.cause.slice)
+    return all(where.get(name, values[0]) in values for name, values in scene.view.filters)
+
+
+def _inbox(scene: Scene) -> Built:
+    found = _shown(scene)
+    if not found:
+        return None
+    plain = incidents_table(found)
+    columns = tuple(Column("What", "link") if item.label == "What" else item
+                    for item in plain.columns)  # fmt: skip
+    place = [item.label for item in plain.columns].index("What")
+    rows = tuple(
+        (*row[:place], (row[place], scene.link("incident", id=item.incident_id)), *row[place + 1 :])
+        for row, item in zip(plain.rows, found, strict=True)
+    )  # fmt: skip
+    markers = scene.checks.markers if scene.checks else ()
+    start = min([scene.asked.window.start, *(item.started_at for item in found)])
+    end = max([scene.asked.window.end, *(item.last_at for item in found)])
+    cards = (
+        Card(title="Inbox", subtitle="One incident for each cause, the costliest first",
+             table=Table(columns, rows)),
+        Card(title="When", subtitle="From when each began to when it was last seen",
+             figure=replace(incident_timeline(found, Window(start, end), markers), table=None)),
+    )  # fmt: skip
+    return Section(title="", cards=cards)
+
+
+def _watched(scene: Scene) -> Built:
+    checks = scene.checks
+    if checks is None:
+        return None
+    listed = Table(
+        (Column("Check"), Column("Rule"), Column("Metric or columns"), Column("By"),
+         Column("Severity", "pill")),
+        tuple((item.name, item.rule, item.metric or ", ".join(item.columns) or None,
+               "; ".join(item.by) or None, (item.severity, "")) for item in checks.checks),
+    )  # fmt: skip
+    cards = [Card(title="Checks", table=listed, subtitle="What `pellucid monitor run` looks at")]
+    if checks.markers:
+        cards.append(Card(title="Markers", subtitle="Releases and incidents that are known", table=Table(
+            (Column("What"), Column("Kind"), Column("From"), Column("Until"), Column("Where")),
+            tuple((item.name, item.kind, item.at, item.until or None, ", ".join(item.slice) or None)
+                  for item in checks.markers),
+        )))  # fmt: skip
+    return Section(title="What is watched", cards=tuple(cards))
+
+
+def _evidence(scene: Scene) -> Built:
+    incident = scene.obs.incident(scene.view.get("id"))
+    cards = [card for card in (_course(scene, incident),) if card]
+    columns = (
+        Column("Severity", "pill"), Column("What"), Column("Where"), Column("Since (UTC)", "time"),
+        Column("Value", "number"), Column("Expected", "number"), Column("n", "count"), Column("Why"),
+    )  # fmt: skip
+    tones = {"critical": "bad", "warn": "warn"}
+    rows = tuple(
+        ((item.severity, tones.get(item.severity, "")), item.label, _place(item.slice),
+         item.since_at, item.value, item.expected, item.n, item.why)
+        for item in incident.alerts
+    )  # fmt: skip
+    cards.append(Card(title="What was told as one", table=Table(columns, rows),
+                      subtitle=f"{numbers.count(len(rows))} failing, of one cause"))  # fmt: skip
+    return Section(title="Evidence", cards=tuple(cards))
+
+
+def _place(where: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in where) or "everywhere"
+
+
+def _course(scene: Scene, incident: Incident) -> Card | None:
+    """Return the metric of the cause around the incident over what was expected of it."""
+    alert = _of_cause(incident)
+    if alert is None or alert.subject not in scene.obs.metrics:
+        return None
+    span = Window(incident.started_at - _AROUND, min(incident.last_at + DAY, scene.asked.window.end))
+    view = View(filters=tuple((name, (value,)) for name, value in alert.slice))
+    try:
+        found = scene.obs.anomalies(alert.subject, where=view.condition, over=span)
+    except PellucidError:
+        return None
+    if not found.rows.num_rows:
+        return None
+    return Card(
+        title=f"{alert.label}, {_place(alert.slice)}",
+        subtitle="Against the band that its own past foretells", figure=expected_band(found),
+    )  # fmt: skip
+
+
+def _of_cause(incident: Incident) -> Alert | None:
+    cause = incident.cause
+    own = [item for item in incident.alerts
+           if item.subject == cause.subject and item.slice == cause.slice]  # fmt: skip
+    metrics = [item for item in incident.alerts if item.kind == "metric"]
+    return next(iter(own or metrics), None)
+
+
+def _told(scene: Scene) -> Mapping[str, Any]:
+    incident = scene.obs.incident(scene.view.get("id"))
+    view = _about(incident, scene)
+    muted = incident.muted_until
+    return {
+        "title": incident.title, "incident": incident, "tone": _TONES[incident.severity],
+        "place": _place(incident.cause.slice), "lost": lost_text(incident),
+        "started": numbers.instant(incident.started_at),
+        "opened": numbers.instant(incident.opened_at), "last": numbers.instant(incident.last_at),
+        "muted_until": numbers.instant(muted),
+        "explore_address": scene.link("explore", view, metric=_metric_of(incident, scene)),
+        "change_address": scene.link("change", view),
+        "decisions_address": scene.link("decisions", view),
+    }  # fmt: skip
+
+
+def _metric_of(incident: Incident, scene: Scene) -> str:
+    return incident.cause.subject if incident.cause.subject in scene.obs.metrics else ""
+
+
+def _about(incident: Incident, scene: Scene) -> View:
+    """Return a view of what an incident is about: its slice, from the week before it on."""
+    kept = tuple((name, (value,))
+                 for name, value in incident.cause.slice)  # fmt: skip
+    first = (incident.started_at - _AROUND).date()
+    known = dimensions_of(scene.obs)
+    kept = tuple(sorted(pair for pair in kept if pair[0] in known))
+    return View(start=first, end=incident.last_at.date(), filters=kept)
+
+
+ALERTS = Page(
+    name="alerts", title="Alerts", group="Monitor",
+    lead="One incident for each cause, with what it costs and who is on it.",
+    parts=(
+        Part(name="inbox", title="Inbox", build=_inbox,
+             empty="No incident here. Choose another state or a wider range to see older ones."),
+        Part(name="watched", title="What is watched", build=_watched,
+             empty="Start the server with `--checks checks.yml` to see here what is watched."),
+    ),
+    keys=_keys, choices=_choices,
+)  # fmt: skip
+INCIDENT = Page(
+    name="incident", title="Incident", group="", lead="One incident, its cause and what it costs.",
+    parts=(Part(name="evidence", title="Evidence", build=_evidence),),
+    is_item=True, keys=lambda *_: {"id": ()}, template="incident.html.j2", inner=_told,
+)  # fmt: skip

@@ -1,0 +1,122 @@
+"""Decisions: found by id or filter, and one told in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.errors import SpecError
+from pellucid.figures.table import Column, Table
+from pellucid.report.content import Card, Section
+from pellucid.report.told import report_story
+from pellucid.serve.page import Built, Choice, Page, Part, Scene
+
+_MOST = 25
+_LAST_PAGE = 400
+
+
+def decisions_card(scene: Scene, *, title: str, first: int, most: int) -> Card | None:
+    """Return decisions of the view, the latest first, each with a link to its story.
+
+    Returns
+    -------
+    Card or None
+        None where no decision matches.
+    """
+    obs, asked = scene.obs, scene.asked
+    rows = obs.decisions(
+        find=scene.view.get("find"), where=asked.where, over=asked.window, first=first, most=most
+    )  # fmt: skip
+    if not rows.num_rows:
+        return None
+    system = obs.system
+    noun = system.candidate.label or system.candidate.name
+    outcomes = system.outcomes
+    columns = (
+        Column("Time (UTC)", "time"), Column("Decision", "link"),
+        *(Column(item.label or item.name) for item in system.dimensions),
+        Column(noun, "candidate"), Column("Model preferred"), Column("Amount", "money"),
+        *(Column(item.label or item.name, "pill") for item in outcomes),
+    )  # fmt: skip
+    body = tuple(
+        (
+            row["decided_at"],
+            (row["decision_id"], scene.link("decision", id=row["decision_id"])),
+            *(row[item.name] for item in system.dimensions),
+            row["chosen"], _moved(row),
+            None if row["amount_minor"] is None else (row["amount_minor"], row["currency"]),
+            *(_outcome(row[item.name], item.kind) for item in outcomes),
+        )
+        for row in rows.to_pylist()
+    )  # fmt: skip
+    return Card(title=title, subtitle="The latest first; open one to see what it went through",
+                table=Table(columns, body))  # fmt: skip
+
+
+def _moved(row: dict[str, Any]) -> str | None:
+    preferred = row.get("pick_model")
+    return preferred if preferred != row["chosen"] else None
+
+
+def _outcome(value: float | None, kind: str) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    if kind != "binary":
+        return f"{value:g}", ""
+    return ("yes", "good") if value else ("no", "bad")
+
+
+def _list(scene: Scene) -> Built:
+    page = _page_of(scene)
+    card = decisions_card(scene, title="Decisions", first=(page - 1) * _MOST, most=_MOST + 1)
+    if card is None or card.table is None:
+        return None
+    rows = card.table.rows
+    table = Table(card.table.columns, rows[:_MOST])
+    findings = []
+    shown = Card(title=card.title, subtitle=f"{card.subtitle}; page {page}", table=table,
+                 findings=tuple(findings))  # fmt: skip
+    return Section(title="", cards=(shown,), links=_turns(scene, page, len(rows) > _MOST))
+
+
+def _turns(scene: Scene, page: int, has_next: bool) -> tuple[tuple[str, str], ...]:
+    find = scene.view.get("find")
+    turns = []
+    if page > 1:
+        turns.append(("Later ones", scene.link("decisions", find=find, page=str(page - 1))))
+    if has_next and page < _LAST_PAGE:
+        turns.append(("Earlier ones", scene.link("decisions", find=find, page=str(page + 1))))
+    return tuple(turns)
+
+
+def _page_of(scene: Scene) -> int:
+    given = scene.view.get("page", "1")
+    if not given.isdecimal() or not 1 <= int(given) <= _LAST_PAGE:
+        raise SpecError(f"page {given!r}", [
+            f"must be 1 to {_LAST_PAGE}; narrow the search by time, filter or id to see more"
+        ])  # fmt: skip
+    return int(given)
+
+
+def _choices(scene: Scene) -> tuple[Choice, ...]:
+    return (Choice(key="find", label="Find", chosen=scene.view.get("find"),
+                   hint="Decision or request id"),)  # fmt: skip
+
+
+def _story(scene: Scene) -> Built:
+    return report_story(scene.asked, scene.view.get("id") or None, scene.order)
+
+
+DECISIONS = Page(
+    name="decisions", title="Decisions", group="Explain",
+    lead="Find a decision by its id or by what it was about, and see what it went through.",
+    parts=(
+        Part(name="list", title="Decisions", build=_list,
+             empty="No decision matches. Widen the time range, remove a filter, or check the id."),
+    ),
+    keys=lambda *_: {"find": (), "page": ()}, choices=_choices,
+)  # fmt: skip
+DECISION = Page(
+    name="decision", title="Decision", group="", is_item=True, keys=lambda *_: {"id": ()},
+    lead="One decision: who could be picked, how each scored, what the policy did, how it ended.",
+    parts=(Part(name="story", title="One decision, told in order", build=_story),),
+)  # fmt: skip

@@ -1,0 +1,201 @@
+"""Explore: any metric by one or two dimensions, over time, against the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.figures.pivot import heat_table
+from pellucid.figures.rows import at_level
+from pellucid.figures.series import kind_of, series_over_time, written
+from pellucid.figures.table import Column, Table
+from pellucid.observatory import Observatory
+from pellucid.report.content import Card, KeyFigure, Section
+from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of, labels_of
+from pellucid.spec.system import Metric
+from pellucid.windows import DAY
+
+_TOP = 30
+_ACROSS = 12
+_LONG = 3 * DAY
+
+
+def _keys(obs: Observatory, _: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    names = _dimensions(obs)
+    return {"metric": tuple(obs.metrics), "rows": names, "columns": names, "grain": ("1h", "1d", "1w")}
+
+
+def _dimensions(obs: Observatory) -> tuple[str, ...]:
+    own = tuple(item.name for item in obs.system.candidate.dimensions)
+    return (*dimensions_of(obs), *own)
+
+
+def _choices(scene: Scene) -> tuple[Choice, ...]:
+    obs = scene.obs
+    labels = labels_of(obs)
+    metrics = tuple((name, metric.label or name) for name, metric in obs.metrics.items())
+    dimensions = tuple((name, labels.get(name, name)) for name in _dimensions(obs))
+    grains = (("", "by itself"), ("1h", "Hour"), ("1d", "Day"), ("1w", "Week"))
+    return (
+        Choice(key="metric", label="Metric", options=metrics, chosen=_metric(scene).name),
+        Choice(key="rows", label="Rows", options=dimensions, chosen=_rows(scene)),
+        Choice(key="columns", label="Columns", options=(("", "none"), *dimensions),
+               chosen=_columns(scene)),
+        Choice(key="grain", label="Over time by", options=grains, chosen=scene.view.get("grain")),
+    )  # fmt: skip
+
+
+def _metric(scene: Scene) -> Metric:
+    rate = scene.asked.rate
+    return scene.obs.metrics[scene.view.get("metric", rate.name if rate else "decision_count")]
+
+
+def _rows(scene: Scene) -> str:
+    return scene.view.get("rows", scene.asked.dimension or scene.asked.candidate)
+
+
+def _columns(scene: Scene) -> str:
+    found = scene.view.get("columns")
+    return "" if found == _rows(scene) else found
+
+
+def _whole(scene: Scene) -> Built:
+    metric = _metric(scene)
+    row = scene.asked.rows(metric.name).to_pylist()[0]
+    change = ""
+    if scene.asked.previous:
+        before = scene.asked.rows(metric.name, window=scene.asked.previous).to_pylist()[0]
+        change = _change(row["value"], before["value"], metric)
+    ends = ""
+    if row["low"] is not None and row["high"] is not None:
+        ends = f"95% interval {written(row['low'], metric)} to {written(row['high'], metric)}"
+    figure = KeyFigure(
+        label=metric.label or metric.name, value=written(row["value"], metric), interval=ends,
+        n=f"n {row['n']:,} {metric.unit}s", definition=metric.meaning, change=change,
+    )  # fmt: skip
+    return Section(title="", kpis=(figure,))
+
+
+def _change(now: float | None, before: float | None, metric: Metric) -> str:
+    from pellucid.figures import numbers
+
+    if now is None or before is None:
+        return ""
+    if metric.value_unit in ("share", "points"):
+        return numbers.points(now - before)
+    return numbers.relative((now - before) / before) if before else ""
+
+
+def _table(scene: Scene) -> Built:
+    metric, down, across = _metric(scene), _rows(scene), _columns(scene)
+    labels = labels_of(scene.obs)
+    rows = scene.obs.query(
+        metric.name, by=[down, across] if across else [down], where=scene.asked.where,
+        over=scene.asked.window, as_of=scene.asked.as_of, top=_ACROSS if across else _TOP,
+    ).rows  # fmt: skip
+    if not at_level(rows, (down,)):
+        return None
+    named = labels.get(down, down)
+    if across and metric.value_unit == "share":
+        table = _linked(scene, heat_table(rows, down, across, row_label=named), down)
+        subtitle = "Cells with few rows are dimmed; n on hover"
+    else:
+        table = _list(scene, rows, metric, down, across)
+        subtitle = "With 95% intervals; the largest groups, all others added up as one"
+    title = f"{metric.label or metric.name} by {named.lower()}"
+    title += f" and {labels.get(across, across).lower()}" if across else ""
+    card = Card(title=title, subtitle=f"{subtitle}. Open a row to look into it.", table=table)
+    return Section(title="", cards=(card,))
+
+
+def _linked(scene: Scene, table: Table, down: str) -> Table:
+    columns = (Column(table.columns[0].label, "link"), *table.columns[1:])
+    rows = tuple((_into(scene, down, row[0]), *row[1:]) for row in table.rows)
+    total = None if table.total is None else (("All", ""), *table.total[1:])
+    return Table(columns, rows, total)
+
+
+def _into(scene: Scene, down: str, value: str | None) -> Any:
+    name = "(missing)" if value in (None, "None") else value
+    if str(name).startswith("other ("):
+        return (name, "")
+    following = [item for item in _dimensions(scene.obs) if item != down]
+    if down not in dimensions_of(scene.obs):
+        return (name, "")
+    return (name, scene.link(
+        "explore", scene.view.only(down, name), metric=_metric(scene).name,
+        rows=following[0] if following else down, grain=scene.view.get("grain"),
+    ))  # fmt: skip
+
+
+def _list(scene: Scene, rows: Any, metric: Metric, down: str, across: str) -> Table:
+    labels, kind = labels_of(scene.obs), kind_of(metric)
+    before = _before(scene, metric, [down, across] if across else [down])
+    by = (down, across) if across else (down,)
+    columns = (
+        Column(labels.get(down, down), "link"),
+        *((Column(labels.get(across, across)),) if across else ()),
+        Column(metric.label or metric.name, kind), Column("Low", kind), Column("High", kind),
+        Column("n", "count"),
+        *((Column("Period before", kind),) if before else ()),
+        Column("", "link"),
+    )  # fmt: skip
+
+    def cells(row: dict[str, Any]) -> tuple[Any, ...]:
+        key = tuple(row[name] for name in by)
+        earlier = (before.get(key),) if before else ()
+        into = _into(scene, down, row[down])
+        decisions = ("decisions", scene.link("decisions", scene.view.only(down, into[0]))) if into[1] else None
+        own = ((str(row[across]) if row[across] is not None else "(missing)"),) if across else ()
+        return (into, *own, row["value"], row["low"], row["high"], row["n"], *earlier, decisions)
+
+    found = sorted(at_level(rows, by), key=lambda row: -(row["n"] or 0))
+    whole = next(iter(at_level(rows, ())), None)
+    total = None
+    if whole:
+        earlier = (before.get(()),) if before else ()
+        total = (("All", ""), *((None,) if across else ()), whole["value"], whole["low"],
+                 whole["high"], whole["n"], *earlier, None)  # fmt: skip
+    return Table(columns, tuple(cells(row) for row in found), total)
+
+
+def _before(scene: Scene, metric: Metric, by: list[str]) -> dict[tuple[Any, ...], float | None]:
+    if scene.asked.previous is None:
+        return {}
+    rows = scene.asked.rows(metric.name, by=by, window=scene.asked.previous)
+    found = {tuple(row[name] for name in by): row["value"] for row in at_level(rows, tuple(by))}
+    found |= {(): row["value"] for row in at_level(rows, ())}
+    return found
+
+
+def _over_time(scene: Scene) -> Built:
+    metric, down = _metric(scene), _rows(scene)
+    window = scene.asked.window
+    grain = scene.view.get("grain") or ("1h" if window.end - window.start <= _LONG else "1d")
+    order = scene.order if down == scene.asked.candidate else ()
+    whole = scene.asked.rows(metric.name, grain=grain)
+    split = scene.obs.query(
+        metric.name, by=[down], where=scene.asked.where, over=window, grain=grain,
+        as_of=scene.asked.as_of, top=8,
+    ).rows  # fmt: skip
+    label = metric.label or metric.name
+    named = labels_of(scene.obs).get(down, down).lower()
+    cards = (
+        Card(title=f"{label} over time", subtitle="All of it; hover for interval and n",
+             figure=series_over_time(whole, metric), width="narrow"),
+        Card(title=f"{label} over time by {named}", subtitle="The eight largest",
+             figure=series_over_time(split, metric, down, order=order), width="wide"),
+    )  # fmt: skip
+    return Section(title="", cards=cards)
+
+
+EXPLORE = Page(
+    name="explore", title="Explore", group="Monitor",
+    lead="Any metric by any dimension, with exact totals; open a row to look into it.",
+    parts=(
+        Part(name="whole", title="The whole", build=_whole),
+        Part(name="table", title="By dimension", build=_table),
+        Part(name="time", title="Over time", build=_over_time),
+    ),
+    keys=_keys, choices=_choices,
+)  # fmt: skip

@@ -1,0 +1,94 @@
+"""The system: its records and their health, its models, and the definitions in force."""
+
+from __future__ import annotations
+
+from pellucid.figures.series import series_over_time
+from pellucid.figures.table import Column, Table
+from pellucid.report.content import Card, Section
+from pellucid.schema.tables import MODELS, TABLES
+from pellucid.serve.page import Built, Page, Part, Scene
+from pellucid.store.reader import read_rows, snapshot, time_span
+from pellucid.windows import WEEK
+
+_HOURLY = WEEK
+
+
+def _records(scene: Scene) -> Built:
+    obs, asked = scene.obs, scene.asked
+    rows = []
+    for name, table in TABLES.items():
+        held = snapshot(obs.lake, name)
+        if not held.files:
+            continue
+        span = time_span(obs.lake, name)
+        rows.append((name, table.a_row_is, held.row_count, len(held.files),
+                     *(span or (None, None))))  # fmt: skip
+    columns = (
+        Column("Table"), Column("A row is"), Column("Rows", "count"), Column("Files", "count"),
+        Column("First (UTC)", "time"), Column("Last (UTC)", "time"),
+    )  # fmt: skip
+    hourly = asked.rows("decision_count", grain="1h" if asked.window.end - asked.window.start
+                        <= _HOURLY else "1d")  # fmt: skip
+    cards = (
+        Card(title="What is logged", table=Table(columns, tuple(rows)),
+             subtitle="Tables of the standard record"),
+        Card(title="Decisions over time", subtitle="A gap is an hour or day without any",
+             figure=series_over_time(hourly, obs.metrics["decision_count"])),
+    )  # fmt: skip
+    return Section(title="Records", cards=cards)
+
+
+def _models(scene: Scene) -> Built:
+    names = [field.name for field in MODELS.fields]
+    found = read_rows(scene.obs.lake, MODELS.name, names).to_pylist()
+    if not found:
+        return None
+    columns = (
+        Column("Model"), Column("Framework"), Column("Trained (UTC)", "time"),
+        Column("Features", "count"), Column("File", "pill"),
+    )  # fmt: skip
+    rows = tuple(
+        (row["model_id"], row["framework"], row["trained_at"],
+         len(row["features"]),
+         ("logged", "good") if row["artifact_uri"] else ("not logged", ""))
+        for row in sorted(found, key=lambda row: str(row["trained_at"]), reverse=True)
+    )  # fmt: skip
+    card = Card(title="Model versions", table=Table(columns, rows), subtitle="The latest first")
+    return Section(title="Models", cards=(card,))
+
+
+def _definitions(scene: Scene) -> Built:
+    system = scene.obs.system
+    metrics = Table(
+        (Column("Metric"), Column("Name"), Column("Counts"), Column("Meaning")),
+        tuple((metric.label or name, name, f"{metric.unit}s", metric.meaning)
+              for name, metric in scene.obs.metrics.items()),
+    )  # fmt: skip
+    parts = [
+        *(("Dimension", item.label or item.name, item.name, item.meaning)
+          for item in (*system.dimensions, *system.candidate.dimensions)),
+        *(("Policy layer", item.label or item.name, item.name, item.meaning)
+          for item in system.layers),
+        *(("Outcome", item.label or item.name, item.name, item.meaning)
+          for item in system.outcomes),
+        *(("Feature", item.label or item.name, item.name, item.meaning)
+          for item in system.features),
+    ]  # fmt: skip
+    named = Table((Column("Part"), Column("Label"), Column("Name"), Column("Meaning")),
+                  tuple(parts))  # fmt: skip
+    cards = (
+        Card(title="Metrics", table=metrics, subtitle="The same on every page, in every export"),
+        Card(title="Schema", table=named, subtitle="What is declared of this system"),
+    )  # fmt: skip
+    return Section(title="Definitions", cards=cards)
+
+
+SYSTEM = Page(
+    name="system", title="Records & definitions", group="System",
+    lead="What is logged, by which models, and what every number means.",
+    parts=(
+        Part(name="records", title="Records", build=_records),
+        Part(name="models", title="Models", build=_models, empty="No model was logged."),
+        Part(name="definitions", title="Definitions", build=_definitions),
+    ),
+)  # fmt: skip
