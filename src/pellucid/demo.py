@@ -8,10 +8,13 @@ from pathlib import Path
 
 from pellucid.figures import numbers
 from pellucid.log.client import Logger
+from pellucid.metrics.checks import propose_checks
 from pellucid.observatory import Observatory, open_system
 from pellucid.report.build import write_report
 from pellucid.testing.worlds import payment_world
+from pellucid.windows import WEEK
 
+SYSTEM = "card-routing"
 _TABLES = ("decisions", "candidates", "outcomes", "training")
 
 
@@ -35,16 +38,8 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
         If LightGBM, Plotly or Jinja is not installed.
     """
     started = time.perf_counter()
-    yield f"Simulating a card-payments router: about {decisions:,} decisions, seed {seed} ..."
-    world = payment_world(decisions=decisions, seed=seed)
-    log = Logger(world.system, to=lake)
-    batch = f"demo-{seed}-{decisions}"
-    world.log_models(log)
-    for name in _TABLES:
-        yield f"  logged {log.table(name, world.tables[name], batch_id=batch)}"
-    obs = open_system(lake, system=world.system.name)
-    receipt = obs.attribute(most_decisions=2_000)
-    yield f"  explained {receipt.stored:,} candidates; every one adds up to its score"
+    yield from load_demo(lake=lake, decisions=decisions, seed=seed)
+    obs = open_system(lake, system=SYSTEM)
     yield ""
     yield from _findings(obs)
     learned = obs.learned()
@@ -56,6 +51,32 @@ def run_demo(*, lake: str, report: Path, decisions: int, seed: int) -> Iterator[
     yield f"Why one payment went where it went: pellucid explain {_moved(obs)} --lake {lake}"
     yield f"Ask more: pellucid query approval_rate traffic_share --by route --lake {lake}"
     yield f"Done in {time.perf_counter() - started:.0f} s."
+
+
+def load_demo(*, lake: str, decisions: int = 60_000, seed: int = 7) -> Iterator[str]:
+    """Simulate, log and explain; yield what is done. See `run_demo`."""
+    yield f"Simulating a card-payments router: about {decisions:,} decisions, seed {seed} ..."
+    world = payment_world(decisions=decisions, seed=seed)
+    log = Logger(world.system, to=lake)
+    batch = f"demo-{seed}-{decisions}"
+    world.log_models(log)
+    for name in _TABLES:
+        yield f"  logged {log.table(name, world.tables[name], batch_id=batch)}"
+    receipt = open_system(lake, system=world.system.name).attribute(most_decisions=2_000)
+    yield f"  explained {receipt.stored:,} candidates; every one adds up to its score"
+
+
+def watch_demo(lake: str) -> Iterator[str]:
+    """Roll up, and run the checks over the last week; yield what is done."""
+    obs = open_system(lake, system=SYSTEM)
+    obs.roll_up()
+    yield "  rolled up by the hour"
+    checks = propose_checks(obs.system)
+    end = obs.window("1h").end
+    obs.monitor(checks, now=end - WEEK)
+    run = obs.monitor(checks, now=end)
+    found = obs.incidents()
+    yield f"  watched {run.series:,} series for a week: {len(found)} incidents"
 
 
 def _findings(obs: Observatory) -> Iterator[str]:

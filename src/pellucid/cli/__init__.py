@@ -36,6 +36,7 @@ from pellucid.cli.options import (
     add_lake,
     add_window,
 )
+from pellucid.cli.serving import add_brief, add_port, add_serve, serve_lake
 from pellucid.cli.spotting import add_anomalies
 from pellucid.cli.traffic import add_flow, add_learned, add_rules, add_traffic, add_what_if
 from pellucid.errors import PellucidError
@@ -81,8 +82,8 @@ def make_parser() -> argparse.ArgumentParser:
         _add_demo, _add_init, _add_log, add_query, add_compare, add_localize, add_anomalies,
         add_drift, add_importances, add_performance, add_maturity, add_control, add_weak,
         add_value, add_explain, add_flips, add_change, add_why, add_group, add_traffic, add_flow,
-        add_what_if, add_rules, add_learned, add_models, add_attribute, _add_report, add_monitor,
-        add_roll_up, _add_check, _add_compact,
+        add_what_if, add_rules, add_learned, add_models, add_attribute, _add_report, add_serve,
+        add_brief, add_monitor, add_roll_up, _add_check, _add_compact,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -92,7 +93,8 @@ def _add_demo(commands: Commands) -> None:
     parser = add_command(
         commands, "demo", _demo,
         "Simulate payments traffic, log it, and write a report on it.",
-        "  pellucid demo\n  pellucid demo --decisions 1000000 --lake big-demo/",
+        "  pellucid demo\n  pellucid demo --serve\n"
+        "  pellucid demo --decisions 1000000 --lake big-demo/",
     )  # fmt: skip
     parser.add_argument("--decisions", type=int, default=60_000, help="about how many; default "
                         "60000")  # fmt: skip
@@ -101,17 +103,25 @@ def _add_demo(commands: Commands) -> None:
                         help="where to log; default demo-lake")  # fmt: skip
     parser.add_argument("--report", type=Path, default=Path("pellucid-report.html"), metavar="FILE",
                         help="default pellucid-report.html")  # fmt: skip
+    parser.add_argument("--serve", action="store_true", help="run a week of checks too, and serve "
+                        "the pages")  # fmt: skip
+    add_port(parser)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from pellucid.demo import run_demo
+    from pellucid.demo import run_demo, watch_demo
 
     for line in run_demo(
         lake=options.lake, report=options.report, decisions=options.decisions, seed=options.seed
     ):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-    return 0
+    if not options.serve:
+        return 0
+    for line in watch_demo(options.lake):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    return serve_lake(options.lake, None, options.port)
 
 
 def _add_init(commands: Commands) -> None:

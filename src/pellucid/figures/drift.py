@@ -100,11 +100,13 @@ def distribution(item: ColumnDrift) -> Figure:
     names = [str(support.names[place]) for place in used]
     layout = base_layout(260, bargap=0.12)
     layout["xaxis"] = axis(
-        tickvals=list(range(len(names))), ticktext=[short_label(name) for name in names],
-        tickangle=-35 if len(names) > 6 else 0, range=[-0.6, len(names) - 0.4],  # noqa: PLR2004
+        tickvals=list(range(len(names))),
+        ticktext=[short_label(name) for name in names],
+        tickangle=-35 if len(names) > 6 else 0,
+        range=[-0.6, len(names) - 0.4],
     )
     top = float(max(now[used].max(), before[used].max()))
-    layout["yaxis"] |= {"range": [0, top * 1.08], "tickformat": ".0%" if top > 0.05 else ".1%"}  # noqa: PLR2004
+    layout["yaxis"] |= {"range": [0, top * 1.08], "tickformat": ".0%" if top > 0.05 else ".1%"}
     hover = [
         f"<b>{label(name)}</b><br>{numbers.rate(before[place], 2)} before, "
         f"{numbers.rate(now[place], 2)} now"

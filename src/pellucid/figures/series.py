@@ -65,7 +65,9 @@ def series_over_time(
             for place, (value, name, colour) in zip(places, ends, strict=True)
         )]  # fmt: skip
     title = metric.label or metric.name
-    last = ", ".join(f"{name} {written(value, metric)}".strip() for value, name, _ in reversed(ends))
+    last = ", ".join(
+        f"{name} {written(value, metric)}".strip() for value, name, _ in reversed(ends)
+    )
     alt = f"{title} per {grain_word(step)}{f' by {by}' if by else ''}; last: {last}."
     return Figure(tuple(data), layout, alt, _table(shown, metric, by))
 

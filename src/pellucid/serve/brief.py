@@ -55,9 +55,7 @@ def make_brief(
     return text
 
 
-def _content(
-    scene: Scene, page: Page, problems: tuple[str, ...], made_by: str
-) -> ReportContent:
+def _content(scene: Scene, page: Page, problems: tuple[str, ...], made_by: str) -> ReportContent:
     sections, story, notes = [], None, list(problems)
     for part in page.parts:
         try:

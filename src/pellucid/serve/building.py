@@ -72,7 +72,7 @@ def drawn(part: Part, scene: Scene, page: Page) -> str:
         return render_part(part, built, scene, page)
     except PellucidError as error:
         return render_failure(part, str(error))
-    except Exception:
+    except Exception:  # noqa: BLE001 - one part that fails must not take the page with it
         return render_failure(part, logged())
 
 

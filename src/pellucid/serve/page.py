@@ -48,7 +48,7 @@ class Scene:
         """The open system."""
         return self.asked.obs
 
-    def link(self, page: str, view: View | None = None, **own: str) -> str:
+    def link(self, page: str, view: View | None = None, /, **own: str) -> str:
         """Return the address of another page with the filters of this one, or of a view."""
         return f"{self.base}/{page}{(view or self.view).asking(**own).query}"
 
@@ -76,8 +76,8 @@ class Scene:
     def candidate_choice(self, key: str, label: str, place: int = 0) -> Choice:
         """Return the choice of a candidate."""
         options = tuple((name, name) for name in sorted(self.busiest))
-        return Choice(key=key, label=label, options=options,
-                      chosen=self.picked(key, place) if len(self.busiest) > place else "")  # fmt: skip
+        chosen = self.picked(key, place) if len(self.busiest) > place else ""
+        return Choice(key=key, label=label, options=options, chosen=chosen)
 
 
 Built = Section | Story | None

@@ -108,8 +108,10 @@ def render_part(part: Part, built: Built, scene: Scene, page: Page) -> str:
 def render_failure(part: Part, message: str) -> str:
     """Return a part that could not be built as a fragment that says why."""
     values = {"state": "failed", "title": part.title, "message": message, "built": None}
-    return _templates().get_template("part.html.j2").render(
-        **values, **tools((), Anchors(), has_links=False)
+    return (
+        _templates()
+        .get_template("part.html.j2")
+        .render(**values, **tools((), Anchors(), has_links=False))
     )
 
 
@@ -135,7 +137,7 @@ def render_options(
 ) -> str:
     """Return the values of a dimension as boxes to tick."""
     template = _templates().get_template("controls.html.j2")
-    found = template.make_module({"count": numbers.count}).options_list(name, options, kept)  # type: ignore[attr-defined]
+    found = template.make_module({"count": numbers.count}).options_list(name, options, kept)
     return str(found)
 
 
@@ -145,8 +147,10 @@ def _fragment(values: dict[str, Any], part: Part, scene: Scene, page: Page) -> s
     def parquet(name: str) -> str:
         return f"{address}/{name}.parquet{scene.view.query}"
 
-    return _templates().get_template("part.html.j2").render(
-        **values, **tools(scene.order, Anchors(part.name), has_links=True, parquet=parquet)
+    return (
+        _templates()
+        .get_template("part.html.j2")
+        .render(**values, **tools(scene.order, Anchors(part.name), has_links=True, parquet=parquet))
     )
 
 
@@ -219,4 +223,3 @@ def period_text(scene: Scene) -> str:
     if shown is numbers.day and last.hour == 0:
         last -= DAY
     return f"{shown(first)} – {shown(last)} {last.year}"
-

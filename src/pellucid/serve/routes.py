@@ -53,7 +53,7 @@ def asset(address: str, request: Request) -> Response:
 
 @router.get("/")
 def fleet(request: Request) -> Response:
-    """Show every system; the page of the one where there is one; how to begin where there is none."""
+    """Show every system; of one its overview; where there is none how to begin."""
     served: Served = request.app.state.served
     names = served.names()
     if not names:
@@ -110,7 +110,7 @@ def options(system: str, dimension: str, request: Request) -> Response:
 
 @router.get("/{system}/{name}")
 async def page(system: str, name: str, request: Request) -> Response:
-    """Send a page; its parts are asked for by the browser, or sent with it where `inline` is set."""
+    """Send a page; its parts are asked for by the browser, or are in it where `inline` is set."""
     builders: Builders = request.app.state.builders
 
     def shell() -> str:
@@ -195,7 +195,7 @@ def _shell(request: Request, system: str, name: str) -> str:
     except EngineError as error:
         return render_message(
             f"{system} has no decisions yet", str(error),
-            more="Log some from your service with pellucid.Logger, or from a file with `pellucid log`.",
+            more="Log some with pellucid.Logger in a service, or from a file with `pellucid log`.",
         )  # fmt: skip
     values = shown.inner(scene)
     parts = [drawn(part, scene, shown) if "inline" in request.query_params else None

@@ -10,7 +10,7 @@ from pellucid.figures.table import Table
 
 
 def arrow_of(table: Table) -> pa.Table:
-    """Return a table's raw values: rates as 0 to 1, times as ISO 8601, compound cells as two columns."""
+    """Return a table's raw values: rates 0 to 1, times ISO 8601, compound cells as two columns."""
     records = table.csv_records()
     names: list[str] = []
     for name in records["columns"]:

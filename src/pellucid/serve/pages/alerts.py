@@ -18,7 +18,8 @@ from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of
 from pellucid.serve.view import View
 from pellucid.windows import DAY, Window
 
-_STATES = {"": "Not resolved", "all": "All", **{state: state.capitalize() for state in STATES}}
+_STATES: dict[str, str] = {"": "Not resolved", "all": "All"}
+_STATES |= {state: state.capitalize() for state in STATES}
 _AROUND = 7 * DAY
 _TONES = {"critical": "bad", "warn": "warn", "info": "plain"}
 
@@ -89,11 +90,13 @@ def _watched(scene: Scene) -> Built:
     )  # fmt: skip
     cards = [Card(title="Checks", table=listed, subtitle="What `pellucid monitor run` looks at")]
     if checks.markers:
-        cards.append(Card(title="Markers", subtitle="Releases and incidents that are known", table=Table(
+        table = Table(
             (Column("What"), Column("Kind"), Column("From"), Column("Until"), Column("Where")),
             tuple((item.name, item.kind, item.at, item.until or None, ", ".join(item.slice) or None)
                   for item in checks.markers),
-        )))  # fmt: skip
+        )  # fmt: skip
+        cards.append(Card(title="Markers", subtitle="Releases and incidents that are known",
+                          table=table))  # fmt: skip
     return Section(title="What is watched", cards=tuple(cards))
 
 
@@ -102,7 +105,8 @@ def _evidence(scene: Scene) -> Built:
     cards = [card for card in (_course(scene, incident),) if card]
     columns = (
         Column("Severity", "pill"), Column("What"), Column("Where"), Column("Since (UTC)", "time"),
-        Column("Value", "number"), Column("Expected", "number"), Column("n", "count"), Column("Why"),
+        Column("Value", "number"), Column("Expected", "number"), Column("n", "count"),
+        Column("Why"),
     )  # fmt: skip
     tones = {"critical": "bad", "warn": "warn"}
     rows = tuple(
@@ -124,7 +128,9 @@ def _course(scene: Scene, incident: Incident) -> Card | None:
     alert = _of_cause(incident)
     if alert is None or alert.subject not in scene.obs.metrics:
         return None
-    span = Window(incident.started_at - _AROUND, min(incident.last_at + DAY, scene.asked.window.end))
+    span = Window(
+        incident.started_at - _AROUND, min(incident.last_at + DAY, scene.asked.window.end)
+    )
     view = View(filters=tuple((name, (value,)) for name, value in alert.slice))
     try:
         found = scene.obs.anomalies(alert.subject, where=view.condition, over=span)

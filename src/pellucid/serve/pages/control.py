@@ -36,7 +36,7 @@ def _segments(scene: Scene) -> Built:
     )  # fmt: skip
     card = Card(
         title=f"{rate.label} against the control arm, by segment",
-        subtitle="The worst first; a verdict is given where it is clear over all that was looked at",
+        subtitle="The worst first; a verdict only where it is clear over all that was looked at",
         findings=(found.told,), table=Table(columns, body),
     )  # fmt: skip
     return Section(title="", cards=(card,))

@@ -72,13 +72,11 @@ def _list(scene: Scene) -> Built:
         return None
     rows = card.table.rows
     table = Table(card.table.columns, rows[:_MOST])
-    findings = []
-    shown = Card(title=card.title, subtitle=f"{card.subtitle}; page {page}", table=table,
-                 findings=tuple(findings))  # fmt: skip
-    return Section(title="", cards=(shown,), links=_turns(scene, page, len(rows) > _MOST))
+    shown = Card(title=card.title, subtitle=f"{card.subtitle}; page {page}", table=table)
+    return Section(title="", cards=(shown,), links=_turns(scene, page, has_next=len(rows) > _MOST))
 
 
-def _turns(scene: Scene, page: int, has_next: bool) -> tuple[tuple[str, str], ...]:
+def _turns(scene: Scene, page: int, *, has_next: bool) -> tuple[tuple[str, str], ...]:
     find = scene.view.get("find")
     turns = []
     if page > 1:

@@ -1,4 +1,4 @@
-"""Drift and data quality: which columns moved, one of them in detail, what is wrong in the store."""
+"""Drift and data quality: which columns moved, one in detail, what is wrong in the store."""
 
 from __future__ import annotations
 
@@ -85,12 +85,16 @@ def _keys(*_: object) -> Mapping[str, Sequence[str]]:
 
 def _choices(scene: Scene) -> tuple[Choice, ...]:
     name = scene.view.get("column")
-    return (Choice(key="column", label="Column", chosen=name, hint="Name of a column"),) if name else ()
+    return (
+        (Choice(key="column", label="Column", chosen=name, hint="Name of a column"),)
+        if name
+        else ()
+    )
 
 
 DRIFT = Page(
     name="drift", title="Drift & quality", group="Monitor",
-    lead="Which inputs, scores and decisions are not as they were, and what is wrong with the data.",
+    lead="Which inputs, scores and decisions are not as they were, and what is wrong in the data.",
     parts=(
         Part(name="one", title="One column", build=_one,
              empty="Open a column below to see its values now and before."),

@@ -22,7 +22,12 @@ _LONG = 3 * DAY
 
 def _keys(obs: Observatory, _: Sequence[str]) -> Mapping[str, Sequence[str]]:
     names = _dimensions(obs)
-    return {"metric": tuple(obs.metrics), "rows": names, "columns": names, "grain": ("1h", "1d", "1w")}
+    return {
+        "metric": tuple(obs.metrics),
+        "rows": names,
+        "columns": names,
+        "grain": ("1h", "1d", "1w"),
+    }
 
 
 def _dimensions(obs: Observatory) -> tuple[str, ...]:
@@ -145,7 +150,11 @@ def _list(scene: Scene, rows: Any, metric: Metric, down: str, across: str) -> Ta
         key = tuple(row[name] for name in by)
         earlier = (before.get(key),) if before else ()
         into = _into(scene, down, row[down])
-        decisions = ("decisions", scene.link("decisions", scene.view.only(down, into[0]))) if into[1] else None
+        decisions = (
+            ("decisions", scene.link("decisions", scene.view.only(down, into[0])))
+            if into[1]
+            else None
+        )
         own = ((str(row[across]) if row[across] is not None else "(missing)"),) if across else ()
         return (into, *own, row["value"], row["low"], row["high"], row["n"], *earlier, decisions)
 
@@ -164,8 +173,8 @@ def _before(scene: Scene, metric: Metric, by: list[str]) -> dict[tuple[Any, ...]
         return {}
     rows = scene.asked.rows(metric.name, by=by, window=scene.asked.previous)
     found = {tuple(row[name] for name in by): row["value"] for row in at_level(rows, tuple(by))}
-    found |= {(): row["value"] for row in at_level(rows, ())}
-    return found
+    whole = {(): row["value"] for row in at_level(rows, ())}  # noqa: B035 - of the one row
+    return found | whole
 
 
 def _over_time(scene: Scene) -> Built:

@@ -104,7 +104,7 @@ def _every(scene: Scene) -> Built:
         body.append(((str(row[name]), link), row["score"], *shown, rest, row["n"]))
     card = Card(
         title=f"Every {labels_of(scene.obs)[name].lower()}",
-        subtitle=f"Mean score in {story.scale.replace('_', '-')} and its largest parts; rows add up",
+        subtitle=f"Mean score in {story.scale.replace('_', '-')} and its parts; rows add up",
         table=Table(columns, tuple(body)),
     )  # fmt: skip
     return Section(title="", cards=(card,))

@@ -21,7 +21,7 @@ def _eligible(scene: Scene) -> Built:
 
 LAYERS = Page(
     name="layers", title="Policy layers", group="Monitor",
-    lead="Where the model wanted to send traffic, what each policy layer changed, and at what cost.",
+    lead="Where the model wanted to send traffic, what each layer changed, and at what cost.",
     parts=(
         Part(name="flow", title="What the policy changed", build=_flow,
              empty="No picks of the model and its layers are logged for these decisions."),

@@ -37,6 +37,6 @@ def _rules(scene: Scene) -> Built:
 
 RULES = Page(
     name="rules", title="Rules", group="Explain",
-    lead="The policy, model and layers together, as a short list of rules, and how far to trust it.",
+    lead="The policy, model and layers together, as a few rules, and how far to trust them.",
     parts=(Part(name="rules", title="What the policy does, as rules", build=_rules),),
 )  # fmt: skip

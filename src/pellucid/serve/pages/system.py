@@ -69,9 +69,9 @@ def _definitions(scene: Scene) -> Built:
           for item in (*system.dimensions, *system.candidate.dimensions)),
         *(("Policy layer", item.label or item.name, item.name, item.meaning)
           for item in system.layers),
-        *(("Outcome", item.label or item.name, item.name, item.meaning)
+        *(("Outcome", item.label or item.name, item.name, "")
           for item in system.outcomes),
-        *(("Feature", item.label or item.name, item.name, item.meaning)
+        *(("Feature", item.label or item.name, item.name, item.group)
           for item in system.features),
     ]  # fmt: skip
     named = Table((Column("Part"), Column("Label"), Column("Name"), Column("Meaning")),

@@ -29,7 +29,7 @@ def _contrast(scene: Scene) -> Built:
 
 WHY = Page(
     name="why", title="Why A, not B", group="Explain",
-    lead="Where both could be picked: what puts the one ahead of the other, model and policy apart.",
+    lead="Where both could be picked: what puts one ahead of the other, model and policy apart.",
     parts=(Part(name="contrast", title="Why the one and not the other", build=_contrast),),
     keys=_keys, choices=_choices,
 )  # fmt: skip
