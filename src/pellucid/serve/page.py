@@ -96,13 +96,16 @@ class Part:
     build : callable
         Asks, draws and says; None where there is nothing to show.
     empty : str
-        What is said then: why, and what to do.
+        What is said then: why, and what to do; nothing where it is empty too.
+    asks_first : str
+        Why it is built only once it is asked for, such as how long it takes; else empty.
     """
 
     name: str
     title: str
     build: Callable[[Scene], Built]
     empty: str = "Nothing to show in this window. Widen the time range or remove a filter."
+    asks_first: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pellucid.figures import numbers
-from pellucid.report.content import Card, Section, Story
+from pellucid.figures.table import Table
+from pellucid.report.content import Card, Section, Step, Story
 from pellucid.report.page import environment, tools
 from pellucid.report.views import Anchors
 from pellucid.serve.assets import assets
@@ -90,6 +91,7 @@ def render_shell(shell: Shell, drawn: Sequence[str | None]) -> str:
         "inline_address": f"{address}{view.query}{'&' if view.query else '?'}inline=1",
         "parts": [
             {"name": part.name, "title": part.title, "html": html and _markup(html),
+             "asks_first": part.asks_first,
              "address": f"{address}/part/{part.name}{view.query}"}
             for part, html in zip(page.parts, drawn, strict=True)
         ],
@@ -115,21 +117,22 @@ def render_failure(part: Part, message: str) -> str:
     )
 
 
-def tables_of(part: Part, built: Built) -> dict[str, Any]:
+def tables_of(part: Part, built: Built) -> dict[str, Table]:
     """Return the tables of a part by the ids that `render_part` gives them."""
     anchors = Anchors(part.name)
-    found: dict[str, Any] = {}
-    if not isinstance(built, Section):
-        return found
-    for card in built.cards:
-        own = anchors.take(card.title)
-        found |= {name: table for name, table in _tables(card, own) if table is not None}
+    items: list[tuple[str, Card | Step]] = []
+    if isinstance(built, Section):
+        items = [(card.title, card) for card in built.cards]
+    elif isinstance(built, Story):
+        items = [(f"step {number} {step.title}", step)
+                 for number, step in enumerate(built.steps, 1)]  # fmt: skip
+    found: dict[str, Table] = {}
+    for title, item in items:
+        own = anchors.take(title)
+        drawn = item.figure.table if item.figure else None
+        held = {own: drawn, f"{own}-table": item.table}
+        found |= {name: table for name, table in held.items() if table is not None}
     return found
-
-
-def _tables(card: Card, own: str) -> tuple[tuple[str, Any], ...]:
-    drawn = card.figure.table if card.figure else None
-    return ((own, drawn), (f"{own}-table", card.table))
 
 
 def render_options(

@@ -21,6 +21,7 @@ from pellucid.stats.student import half_width
 _FEWEST = 30
 _FALSE_SHARE = 0.1
 _MOST_NAMED = 4
+_SIDES = {"arm = 'ml'": "where ML decides", "arm = 'control'": "in the control arm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def _told(whole: pa.Table, rows: pa.Table, metric: Metric, names: tuple[str, str
     if first["change"] is None:
         return f"{label} cannot be compared: one of {names[0]} and {names[1]} has no values."
     told = (
-        f"{label} is {_written(first['value'], metric)} where {names[0]} and "
-        f"{_written(first['baseline'], metric)} where {names[1]}: "
+        f"{label} is {_written(first['value'], metric)} {_side(names[0])} and "
+        f"{_written(first['baseline'], metric)} {_side(names[1])}: "
         f"{_change(first, metric, 'change', 'low', 'high')}."
     )
     found = rows.to_pylist()
@@ -150,6 +151,10 @@ def _told(whole: pa.Table, rows: pa.Table, metric: Metric, names: tuple[str, str
         more = len(worse) - len(named)
         told += f": {'; '.join(named)}{f'; and {more} more' if more else ''}"
     return f"{told}."
+
+
+def _side(condition: str) -> str:
+    return _SIDES.get(condition, f"where {condition}")
 
 
 def _written(value: float, metric: Metric) -> str:

@@ -33,11 +33,16 @@ def _choices(scene: Scene) -> tuple[Choice, ...]:
                    chosen=scene.view.get("state")),)  # fmt: skip
 
 
+def incidents_within(scene: Scene) -> tuple[Incident, ...]:
+    """Return the incidents of the view that are not over, or touch its window."""
+    return tuple(item for item in scene.obs.incidents() if _is_within(item, scene))
+
+
 def _shown(scene: Scene) -> tuple[Incident, ...]:
     state = scene.view.get("state")
-    found = [item for item in scene.obs.incidents() if _is_within(item, scene)]
+    found = incidents_within(scene)
     if state == "all":
-        return tuple(found)
+        return found
     if state:
         return tuple(item for item in found if item.state == state)
     return tuple(item for item in found if item.state != "resolved")
@@ -54,24 +59,33 @@ def _is_within(incident: Incident, scene: Scene) -> bool:
     return all(where.get(name, values[0]) in values for name, values in scene.view.filters)
 
 
-def _inbox(scene: Scene) -> Built:
-    found = _shown(scene)
+def inbox_card(scene: Scene, found: Sequence[Incident], *, title: str) -> Card | None:
+    """Return incidents as a table whose rows lead to them; None of none."""
     if not found:
         return None
     plain = incidents_table(found)
-    columns = tuple(Column("What", "link") if item.label == "What" else item
-                    for item in plain.columns)  # fmt: skip
     place = [item.label for item in plain.columns].index("What")
+    columns = tuple(Column(item.label, "link") if at == place else item
+                    for at, item in enumerate(plain.columns))  # fmt: skip
     rows = tuple(
-        (*row[:place], (row[place], scene.link("incident", id=item.incident_id)), *row[place + 1 :])
+        (*row[:place], (row[place], scene.link("incident", id=item.incident_id)),
+         *row[place + 1 :])
         for row, item in zip(plain.rows, found, strict=True)
     )  # fmt: skip
+    return Card(title=title, subtitle="One for each cause, the costliest first",
+                table=Table(columns, rows))  # fmt: skip
+
+
+def _inbox(scene: Scene) -> Built:
+    found = _shown(scene)
+    inbox = inbox_card(scene, found, title="Inbox")
+    if inbox is None:
+        return None
     markers = scene.checks.markers if scene.checks else ()
     start = min([scene.asked.window.start, *(item.started_at for item in found)])
     end = max([scene.asked.window.end, *(item.last_at for item in found)])
     cards = (
-        Card(title="Inbox", subtitle="One incident for each cause, the costliest first",
-             table=Table(columns, rows)),
+        inbox,
         Card(title="When", subtitle="From when each began to when it was last seen",
              figure=replace(incident_timeline(found, Window(start, end), markers), table=None)),
     )  # fmt: skip

@@ -8,7 +8,8 @@ from pellucid.errors import SpecError
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
 from pellucid.report.told import report_story
-from pellucid.serve.page import Built, Choice, Page, Part, Scene
+from pellucid.serve.page import Built, Choice, Page, Part, Scene, noun_of
+from pellucid.spec.system import Outcome
 
 _MOST = 25
 _LAST_PAGE = 400
@@ -29,12 +30,11 @@ def decisions_card(scene: Scene, *, title: str, first: int, most: int) -> Card |
     if not rows.num_rows:
         return None
     system = obs.system
-    noun = system.candidate.label or system.candidate.name
     outcomes = system.outcomes
     columns = (
         Column("Time (UTC)", "time"), Column("Decision", "link"),
         *(Column(item.label or item.name) for item in system.dimensions),
-        Column(noun, "candidate"), Column("Model preferred"), Column("Amount", "money"),
+        Column(noun_of(obs), "candidate"), Column("Model preferred"), Column("Amount", "money"),
         *(Column(item.label or item.name, "pill") for item in outcomes),
     )  # fmt: skip
     body = tuple(
@@ -44,7 +44,7 @@ def decisions_card(scene: Scene, *, title: str, first: int, most: int) -> Card |
             *(row[item.name] for item in system.dimensions),
             row["chosen"], _moved(row),
             None if row["amount_minor"] is None else (row["amount_minor"], row["currency"]),
-            *(_outcome(row[item.name], item.kind) for item in outcomes),
+            *(_outcome(row[item.name], item) for item in outcomes),
         )
         for row in rows.to_pylist()
     )  # fmt: skip
@@ -57,12 +57,13 @@ def _moved(row: dict[str, Any]) -> str | None:
     return preferred if preferred != row["chosen"] else None
 
 
-def _outcome(value: float | None, kind: str) -> tuple[str, str] | None:
+def _outcome(value: float | None, outcome: Outcome) -> tuple[str, str] | None:
     if value is None:
         return None
-    if kind != "binary":
+    if outcome.kind != "yes_no":
         return f"{value:g}", ""
-    return ("yes", "good") if value else ("no", "bad")
+    is_good = bool(value) == (outcome.better == "up")
+    return "yes" if value else "no", "good" if is_good else "bad"
 
 
 def _list(scene: Scene) -> Built:

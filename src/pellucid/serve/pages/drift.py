@@ -66,7 +66,7 @@ def _order(scene: Scene) -> Built:
 
 
 def _store(scene: Scene) -> Built:
-    findings = scene.obs.check()
+    findings = [item for item in scene.obs.check() if item.severity != "ok"]
     columns = (Column("Severity", "pill"), Column("Table"), Column("What"))
     body = tuple(((item.severity, _TONES.get(item.severity, "")), item.table, item.what)
                  for item in findings)  # fmt: skip
@@ -96,8 +96,7 @@ DRIFT = Page(
     name="drift", title="Drift & quality", group="Monitor",
     lead="Which inputs, scores and decisions are not as they were, and what is wrong in the data.",
     parts=(
-        Part(name="one", title="One column", build=_one,
-             empty="Open a column below to see its values now and before."),
+        Part(name="one", title="One column", build=_one, empty=""),
         Part(name="columns", title="Columns that moved", build=_columns),
         Part(name="store", title="What is wrong in the store", build=_store),
         Part(name="order", title="Do features matter as before?", build=_order,

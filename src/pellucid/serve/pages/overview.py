@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pellucid.report.content import Section
-from pellucid.report.monitoring import incidents_section, unusual_section
+from pellucid.report.monitoring import unusual_section
 from pellucid.report.sections import key_figures, policy_section, traffic_section
 from pellucid.serve.page import Built, Page, Part, Scene
+from pellucid.serve.pages.alerts import inbox_card, incidents_within
 from pellucid.serve.pages.decisions import decisions_card
 
 _LATEST = 8
@@ -18,7 +19,8 @@ def _key_figures(scene: Scene) -> Built:
 
 
 def _incidents(scene: Scene) -> Built:
-    return incidents_section(scene.asked)
+    card = inbox_card(scene, incidents_within(scene), title="Incidents")
+    return None if card is None else Section(title="What went wrong", cards=(card,))
 
 
 def _traffic(scene: Scene) -> Built:

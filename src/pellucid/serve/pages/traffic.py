@@ -122,7 +122,9 @@ TRAFFIC = Page(
         Part(name="where", title="When and where", build=_where),
         Part(name="why", title="Why it has its share", build=_why),
         Part(name="learned", title="What the model learned of the calendar", build=_learned,
-             empty="The model shows no habit of the calendar that costs traffic every week."),
+             empty="The model shows no habit of the calendar that costs traffic every week.",
+             asks_first="Looks for traffic lost every week by what the model learned, and trains "
+             "it again without the days that taught it: about half a minute."),
     ),
     keys=_keys, choices=_choices,
 )  # fmt: skip

@@ -44,7 +44,7 @@
       state.append(cancel);
     }, 1000);
     try {
-      const reply = await fetch(part.dataset.part, { signal: stop.signal });
+      const reply = await fetch(part.dataset.address, { signal: stop.signal });
       const html = await reply.text();
       if (!(reply.headers.get("content-type") || "").startsWith("text/html")) throw new Error(`status ${reply.status}`);
       part.innerHTML = html;
@@ -81,7 +81,7 @@
     if (!again) return;
     const part = again.closest(".part");
     if (!part) { location.reload(); return; }
-    part.dataset.part ||= part.dataset.address;
+    part.dataset.part = "";
     part.replaceChildren(element('<div class="card full waiting"><h2></h2><p class="state">Asking …</p><div class="skeleton"></div></div>'));
     part.querySelector("h2").textContent = part.dataset.title;
     part.setAttribute("aria-busy", "true");
@@ -90,7 +90,6 @@
 
   // ---- navigation ----
   function begin() {
-    main.querySelectorAll("[data-part]").forEach((part) => { part.dataset.address = part.dataset.part; });
     main.querySelectorAll("[data-remember]").forEach((field) => {
       try { field.value ||= localStorage.getItem("pellucid-" + field.dataset.remember) || ""; } catch { /* no storage */ }
     });
