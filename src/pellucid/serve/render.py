@@ -97,7 +97,7 @@ def render_shell(shell: Shell, drawn: Sequence[str | None]) -> str:
         ],
     }  # fmt: skip
     values |= _controls(scene, page, address)
-    return render(page.template, **values, **shell.inner)
+    return render(page.template, **{**values, **shell.inner})
 
 
 def render_part(part: Part, built: Built, scene: Scene, page: Page) -> str:

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pellucid.errors import PellucidError
 from pellucid.figures import numbers
-from pellucid.figures.anomalies import expected_band
 from pellucid.figures.incidents import incident_timeline, incidents_table, lost_text
+from pellucid.figures.layout import label
+from pellucid.figures.lines import marked
+from pellucid.figures.lines import span as shaded
+from pellucid.figures.series import series_over_time, written
 from pellucid.figures.table import Column, Table
 from pellucid.monitor.incidents.incident import STATES, Alert, Incident
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, Section
 from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of
 from pellucid.serve.view import View
-from pellucid.windows import DAY, Window
+from pellucid.windows import DAY, Window, midnight, parse_instant
 
 _STATES: dict[str, str] = {"": "Not resolved", "all": "All"}
 _STATES |= {state: state.capitalize() for state in STATES}
@@ -116,21 +118,26 @@ def _watched(scene: Scene) -> Built:
 
 def _evidence(scene: Scene) -> Built:
     incident = scene.obs.incident(scene.view.get("id"))
-    cards = [card for card in (_course(scene, incident),) if card]
+    course = _course(scene, incident)
     columns = (
         Column("Severity", "pill"), Column("What"), Column("Where"), Column("Since (UTC)", "time"),
-        Column("Value", "number"), Column("Expected", "number"), Column("n", "count"),
-        Column("Why"),
+        Column("Value"), Column("Expected"), Column("n", "count"), Column("Why"),
     )  # fmt: skip
-    tones = {"critical": "bad", "warn": "warn"}
     rows = tuple(
-        ((item.severity, tones.get(item.severity, "")), item.label, _place(item.slice),
-         item.since_at, item.value, item.expected, item.n, item.why)
+        ((item.severity, _TONES[item.severity]), item.label, _place(item.slice), item.since_at,
+         _value(scene, item, item.value), _value(scene, item, item.expected), item.n, item.why)
         for item in incident.alerts
     )  # fmt: skip
-    cards.append(Card(title="What was told as one", table=Table(columns, rows),
-                      subtitle=f"{numbers.count(len(rows))} failing, of one cause"))  # fmt: skip
-    return Section(title="Evidence", cards=tuple(cards))
+    told = Card(title="What was told as one", table=Table(columns, rows),
+                subtitle=f"{numbers.count(len(rows))} failing, of one cause")  # fmt: skip
+    return Section(title="Evidence", cards=(course, told) if course else (told,))
+
+
+def _value(scene: Scene, alert: Alert, value: float) -> str | None:
+    if not numbers.is_known(value):
+        return None
+    metric = scene.obs.metrics.get(alert.subject)
+    return written(value, metric) if metric else numbers.rate(value)
 
 
 def _place(where: Sequence[tuple[str, str]]) -> str:
@@ -138,32 +145,31 @@ def _place(where: Sequence[tuple[str, str]]) -> str:
 
 
 def _course(scene: Scene, incident: Incident) -> Card | None:
-    """Return the metric of the cause around the incident over what was expected of it."""
-    alert = _of_cause(incident)
-    if alert is None or alert.subject not in scene.obs.metrics:
+    """Return the metric of the cause around the incident, with the time that it lasted shaded."""
+    cause, obs = incident.cause, scene.obs
+    metric = obs.metrics.get(cause.subject)
+    if metric is None:
         return None
-    span = Window(
-        incident.started_at - _AROUND, min(incident.last_at + DAY, scene.asked.window.end)
-    )
-    view = View(filters=tuple((name, (value,)) for name, value in alert.slice))
-    try:
-        found = scene.obs.anomalies(alert.subject, where=view.condition, over=span)
-    except PellucidError:
-        return None
-    if not found.rows.num_rows:
-        return None
+    end = min(incident.last_at + DAY, obs.window("1h").end)
+    first = max(incident.started_at - _AROUND, obs.span()[0])
+    span = Window(midnight(first), end)
+    condition = View(filters=tuple((name, (value,)) for name, value in cause.slice)).condition
+    grain = "1h" if metric.unit == "decision" and metric.finalizer == "count" else "1d"
+    rows = obs.query(metric.name, where=condition, over=span, grain=grain).rows
+    figure = series_over_time(rows, metric)
+    lasted = shaded(incident.started_at, incident.last_at, "@down/12")
+    layout = {**figure.layout, "shapes": [*figure.layout.get("shapes", []), lasted]}
+    for marker in scene.checks.markers if scene.checks else ():
+        at = parse_instant(marker.at)
+        if span.start <= at < span.end:
+            shape, note = marked(at, label(marker.name))
+            layout["shapes"].append(shape)
+            layout["annotations"] = [*layout.get("annotations", []), note]
     return Card(
-        title=f"{alert.label}, {_place(alert.slice)}",
-        subtitle="Against the band that its own past foretells", figure=expected_band(found),
+        title=f"{cause.label}, {_place(cause.slice)}",
+        subtitle="The time from when it began to when it was last seen is shaded",
+        figure=replace(figure, layout=layout),
     )  # fmt: skip
-
-
-def _of_cause(incident: Incident) -> Alert | None:
-    cause = incident.cause
-    own = [item for item in incident.alerts
-           if item.subject == cause.subject and item.slice == cause.slice]  # fmt: skip
-    metrics = [item for item in incident.alerts if item.kind == "metric"]
-    return next(iter(own or metrics), None)
 
 
 def _told(scene: Scene) -> Mapping[str, Any]:

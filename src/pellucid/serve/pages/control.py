@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pellucid.errors import DataError, SpecError
+from pellucid.figures.arms import arms
 from pellucid.figures.series import kind_of
 from pellucid.figures.table import Column, Kind, Table
 from pellucid.report.content import Card, Section
-from pellucid.serve.page import Built, Page, Part, Scene
+from pellucid.serve.page import Built, Page, Part, Scene, labels_of
 
 _TONES = {"worse": "bad", "better": "good", "unclear": "", "too few": ""}
 _MOST = 40
+_ARMS = "arm = 'ml' OR arm = 'control'"
 
 
 def _segments(scene: Scene) -> Built:
@@ -39,7 +41,22 @@ def _segments(scene: Scene) -> Built:
         subtitle="The worst first; a verdict only where it is clear over all that was looked at",
         findings=(found.told,), table=Table(columns, body),
     )  # fmt: skip
-    return Section(title="", cards=(card,))
+    return Section(title="", cards=(card, *_by_dimension(scene)))
+
+
+def _by_dimension(scene: Scene) -> tuple[Card, ...]:
+    asked, rate = scene.asked, scene.asked.rate
+    free = [name for name in scene.obs.system.dimension_names if not scene.view.kept(name)][:2]
+    labels = labels_of(scene.obs)
+    return tuple(
+        Card(
+            title=f"By {labels[name].lower()}", width="half",
+            subtitle=f"{rate.label if rate else ''} of both arms with 95% intervals",
+            figure=arms(asked.rows(rate.name, by=[name, "arm"], where=_ARMS), name,
+                        title=rate.label),
+        )
+        for name in free if rate
+    )  # fmt: skip
 
 
 def _weak(scene: Scene) -> Built:
