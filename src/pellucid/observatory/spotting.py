@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pellucid.errors import SpecError
+from pellucid.errors import DataError, SpecError
 from pellucid.monitor.anomalies.gather import POINTS_A_DAY, gather, groups_of
 from pellucid.monitor.anomalies.judge import judge
 from pellucid.monitor.anomalies.patterns import weekday_patterns
@@ -67,6 +67,8 @@ class Spotting(Monitoring):
         ------
         UnknownNameError, SpecError
             If a name or expression does not bind, or the grain is neither an hour nor a day.
+        DataError
+            If there are no rows to break down.
         EngineError
             If nothing is logged yet.
         MissingExtraError
@@ -91,6 +93,11 @@ class Spotting(Monitoring):
         ).finest
         places, segments = groups_of(rows, by)
         named = tuple(segments.to_pylist()) if by else ({},)
+        if not named:
+            raise DataError("anomalies", [
+                f"no rows from {Window(start, span.end)}{f' where {where}' if where else ''}; "
+                "widen the window or the condition"
+            ])  # fmt: skip
         days = [np.datetime64(day) for day in holidays]
         last_days = -((judged_from - span.end) // DAY)
         until = whole_until(span.end, last, grain)

@@ -98,7 +98,10 @@ def _anomalies(asked: Asked) -> Card | None:
         return None
     names = ["decision_count", *([asked.rate.name] if asked.rate else [])]
     by = [asked.candidate]
-    found = asked.obs.anomalies(*names, by=by, where=asked.where, over=Window(start, end))
+    try:
+        found = asked.obs.anomalies(*names, by=by, where=asked.where, over=Window(start, end))
+    except DataError:
+        return None
     table = anomaly_table(found)
     return Card(
         title="Against their own past",

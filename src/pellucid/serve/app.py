@@ -30,6 +30,7 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )  # fmt: skip
+_NOT_FOUND = 404
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -95,8 +96,10 @@ async def _on_known(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
+    if status == _NOT_FOUND and detail == "Not Found":
+        detail = f"No page has the address {request.url.path}."
     title = {404: "Not found", 405: "Not allowed"}.get(status, "That did not work")
-    return _answer(request, status, title, detail or f"No page has the address {request.url.path}.")
+    return _answer(request, status, title, detail)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -1,0 +1,154 @@
+"""Every page and part over the demo data, without a browser."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pyarrow.parquet as pq
+import pytest
+
+from pellucid.demo import SYSTEM
+from pellucid.figures import numbers
+from pellucid.serve.pages import PAGES
+
+WITHOUT_ITEM = [name for name, page in PAGES.items() if not page.is_item]
+FAILED = "failed-card"
+
+
+@pytest.mark.parametrize("name", WITHOUT_ITEM)
+def test_every_part_of_every_page_is_built(parts_of, name):
+    parts = parts_of(name)
+    asked_first = sum(bool(part.asks_first) for part in PAGES[name].parts)
+    assert len(parts) == len(PAGES[name].parts) - asked_first
+    for part, html in parts.items():
+        assert FAILED not in html, (part, html[:400])
+
+
+@pytest.mark.parametrize("name", WITHOUT_ITEM)
+def test_a_filtered_page_is_built_too(parts_of, name):
+    for part, html in parts_of(
+        f"{name}?range=14d&is.country=BR&is.country=US&compare=none"
+    ).items():
+        assert FAILED not in html, (part, html[:400])
+
+
+@pytest.mark.parametrize("name", WITHOUT_ITEM)
+def test_a_page_of_nothing_says_so(parts_of, name):
+    """A filter that nothing passes gives empty parts or a sentence, never an unexpected error."""
+    for part, html in parts_of(f"{name}?is.country=nowhere").items():
+        assert "should not" not in html, (part, html[:400])
+
+
+@pytest.mark.parametrize("name", WITHOUT_ITEM)
+def test_rail_carries_the_filters_and_marks_the_page(client, name):
+    html = client.get(f"/{SYSTEM}/{name}?range=7d&is.country=BR").text
+    for other in WITHOUT_ITEM:
+        assert f'href="/{SYSTEM}/{other}?range=7d&amp;is.country=BR"' in html
+    assert html.count('aria-current="page"') == 1
+    assert html.count("<h1>") == 1
+
+
+def test_numbers_are_those_of_the_python_api(parts_of, obs):
+    window = "2026-10-10..2026-10-21"
+    where = "country = 'BR'"
+    html = parts_of("overview?from=2026-10-10&to=2026-10-20&is.country=BR")["key-figures"]
+    count, rate = (
+        obs.query(name, over=window, where=where).rows.to_pylist()[0]
+        for name in ("decision_count", "request_approval_rate")
+    )
+    assert f'class="value">{numbers.count(count["value"])}<' in html
+    assert f'class="value">{numbers.rate(rate["value"])}<' in html
+
+
+def test_explore_shows_every_level_as_the_api_has_it(parts_of, obs):
+    html = parts_of("explore?metric=approval_rate&rows=network")["table"]
+    rows = obs.query("approval_rate", by=["network"], over=obs.window("30d")).rows.to_pylist()
+    cells = re.findall(r'<(?:th|td)[^>]*class="num[^"]*"[^>]*>([^<]*)</', html)
+    for row in rows:
+        assert numbers.rate(row["value"]) in cells
+        assert numbers.count(row["n"]) in cells
+
+
+def test_a_row_of_explore_leads_into_it(client, parts_of):
+    html = parts_of("explore?rows=country")["table"]
+    link = re.search(r'href="([^"]+is\.country=BR[^"]*)"', html)[1].replace("&amp;", "&")
+    assert "Card country: BR" in client.get(link).text
+
+
+def test_a_candidates_share_is_of_all_even_where_it_is_filtered(parts_of, obs):
+    html = parts_of("traffic?is.route=elm-direct")["share"]
+    rows = obs.query("traffic_share", by=["route"], over="30d").rows.to_pylist()
+    own = next(row for row in rows if row["route"] == "elm-direct")
+    assert f'class="value">{numbers.rate(own["value"])}<' in html
+
+
+def test_parquet_holds_what_the_card_shows(client, parts_of):
+    html = parts_of("explore?metric=decision_count&rows=country")["table"]
+    address = re.search(r'href="([^"]+\.parquet[^"]*)"', html)[1].replace("&amp;", "&")
+    reply = client.get(address)
+    table = pq.read_table(io.BytesIO(reply.content))
+    assert sum(table.column("Decisions").to_pylist()[:-1]) == table.column("Decisions")[-1].as_py()
+    assert "attachment" in reply.headers["content-disposition"]
+
+
+def test_a_page_can_be_had_without_scripts(client):
+    html = client.get(f"/{SYSTEM}/explore?inline=1").text
+    assert "data-part" not in html
+    assert "Approval rate by card country" in html
+
+
+def test_a_brief_is_one_file_with_who_when_and_what(client):
+    reply = client.get(f"/{SYSTEM}/control?is.country=BR&made_by=Ana <b>")
+    brief = client.get(f"/{SYSTEM}/control/brief.html?is.country=BR&made_by=Ana <b>")
+    assert reply.status_code == brief.status_code == 200
+    assert "by Ana &lt;b&gt;" in brief.text
+    assert "Only country: BR." in brief.text
+    assert "attachment" in brief.headers["content-disposition"]
+    assert not re.search(r"""(?:src|href|action)=["'](?!#|data:)""", _without_plotly(brief.text))
+    assert len(brief.content) < 8_000_000
+
+
+def _without_plotly(page: str) -> str:
+    return re.sub(r"<script>/\*\*\n\* plotly\.js.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_one_decision_is_told_and_the_list_finds_it(client, parts_of, obs):
+    own = obs.decisions(most=1).to_pylist()[0]["decision_id"]
+    assert own in parts_of(f"decisions?find={own}")["list"]
+    story = parts_of(f"decision?id={own}")["story"]
+    assert "What the policy layers did" in story
+    assert FAILED in parts_of("decision?id=nobody")["story"]
+    assert "nobody" in parts_of("decision?id=nobody")["story"]
+
+
+def test_turning_pages_shows_every_decision_once(parts_of, obs):
+    seen = []
+    for page in (1, 2, 3):
+        html = parts_of(f"decisions?page={page}")["list"]
+        seen += re.findall(r'decision\?id=([^"]+)"', html)
+    expected = obs.decisions(most=75, over="2026-10-04..2026-11-01").column("decision_id")
+    assert seen == expected.to_pylist()
+
+
+def test_pages_out_of_range_are_refused(parts_of):
+    for page in ("0", "-1", "x", "99999"):
+        assert "narrow the search" in parts_of(f"decisions?page={page}")["list"]
+
+
+def test_options_are_the_values_with_the_largest_first(client, obs):
+    html = client.get(f"/{SYSTEM}/options/country").text
+    values = re.findall(r'value="([^"]+)"', html)
+    rows = obs.query("decision_count", by=["country"], over="90d").finest.to_pylist()
+    assert values == [row["country"] for row in sorted(rows, key=lambda row: -row["n"])]
+
+
+def test_a_route_keeps_its_colour_on_every_page(parts_of):
+    found = {
+        re.search(r'<i class="dot" style="background:(var\(--cat\d\))"></i>cedar-direct', html)[1]
+        for html in (
+            parts_of("decisions")["list"], parts_of("rules")["rules"],
+            parts_of("layers?is.country=BR")["flow"],
+        )
+    }  # fmt: skip
+    assert len(found) == 1
