@@ -66,7 +66,7 @@ def main() -> None:
             viewport={"width": asked.width, "height": 1000},
             color_scheme="dark" if asked.dark else "light",
         )
-        page.on("console", lambda message: print(f"  console: {message.text}"))  # noqa: T201
+        page.on("console", lambda message: print(f"  console: {message.text}"))
         page.goto(root)
         system = page.url.rsplit("/", 1)[0]
         for name in PAGES:
@@ -75,7 +75,7 @@ def main() -> None:
             file = name.replace("?", "-").replace("&", "-").replace("=", "-")
             picture = asked.to / f"{file}{'-dark' if asked.dark else ''}-{asked.width}.png"
             shoot(page, f"{system}/{name}", picture, height=asked.height)
-            print(picture)  # noqa: T201
+            print(picture)
         browser.close()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from served_lake import make_lake
+from served_lake import BASE, make_lake
 
 pytest.importorskip("fastapi")
 
@@ -17,8 +17,6 @@ import pellucid
 from pellucid.demo import SYSTEM
 from pellucid.serve.app import create_app
 from pellucid.serve.served import Served
-
-BASE = "http://127.0.0.1"
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 import pellucid
 from pellucid.demo import SYSTEM, load_demo
 
+BASE = "http://127.0.0.1"
 DECISIONS = 12_000
 
 

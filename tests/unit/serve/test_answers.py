@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from conftest import BASE
 from fastapi.testclient import TestClient
+from served_lake import BASE
 
 import pellucid
 from pellucid.demo import SYSTEM

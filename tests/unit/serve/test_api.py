@@ -40,8 +40,8 @@ def test_a_query_is_the_same_in_every_format(client, obs, style):
     "address",
     [
         "", "/metrics", "/compare?metric=approval_rate", "/localize?metric=approval_rate",
-        "/anomalies?metric=decision_count&by=country", "/drift", "/performance?grain=1d", "/maturity",
-        "/control", "/flow", "/layers", "/traffic?candidate=cedar-direct",
+        "/anomalies?metric=decision_count&by=country", "/drift", "/performance?grain=1d",
+        "/maturity", "/control", "/flow", "/layers", "/traffic?candidate=cedar-direct",
         "/change?metric=approval_rate", "/why?candidate=cedar-direct&other=elm-direct",
         "/group?where=country%20%3D%20'BR'&versus=country%20%3D%20'US'", "/rules", "/incidents",
         "/decisions?most=3", "/figures/overview/traffic?range=7d",

@@ -103,6 +103,7 @@
     page.abort();
     page = new AbortController();
     const own = page;
+    delete root.dataset.ready;
     const late = setTimeout(() => { bar.hidden = false; main.classList.add("old"); }, BAR_MS);
     try {
       const reply = await fetch(address, { signal: own.signal, headers: { accept: "text/html" } });
