@@ -63,7 +63,7 @@ def main() -> None:
                     options.scale == 1)  # fmt: skip
     with data_folder("query") as folder:
         need_disk(folder, gigabytes=5 * options.scale)
-        lake = str(_write_lake(folder / f"lake-{rows}", rows))
+        lake = str(write_lake(folder / f"lake-{rows}", rows))
         for case in CASES:
             sides = {side.__name__: partial(fresh, side, lake, case) for side in (ask, ask_duckdb)}
             runs = interleave(sides, rounds=options.rounds)
@@ -140,7 +140,7 @@ def _check_same(ours: dict[str, Any], other: dict[str, Any], side: str) -> None:
     progress(f"the same as {side} in {len(ours):,} values")
 
 
-def _write_lake(root: Path, rows: int) -> Path:
+def write_lake(root: Path, rows: int) -> Path:
     done = root / "complete"
     if done.exists():
         return root

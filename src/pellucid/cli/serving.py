@@ -61,6 +61,8 @@ def serve_lake(lake: str, system: str | None, port: int, checks: object = None) 
                             access_log=False)  # fmt: skip
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
+        # Who reads the address may ask at once: connections queue until the server is up.
+        socket.listen()
         sys.stdout.write(f"Pages at http://127.0.0.1:{socket.getsockname()[1]}/ (Ctrl+C ends)\n")
         sys.stdout.flush()
         server.run(sockets=[socket])

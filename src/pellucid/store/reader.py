@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from pellucid.schema.arrow import fixed_schema
 from pellucid.schema.files import TableFiles
@@ -15,6 +18,9 @@ from pellucid.store.lake import PARTITION, Lake
 from pellucid.store.parquet import read_columns
 
 _CUT = timedelta(milliseconds=1)
+_MOST_HELD = 256
+_held: dict[tuple[object, ...], tuple[tuple[str, int, int], DeltaTable | None]] = {}
+_lock = Lock()
 
 
 def snapshot(
@@ -35,7 +41,7 @@ def snapshot(
     TableFiles
         With no files where the table does not exist yet.
     """
-    delta = lake.open(name)
+    delta = _opened(lake, name)
     if delta is None:
         return TableFiles(table=name, files=(), schema=fixed_schema(TABLES[name]))
     actions = pa.table(delta.get_add_actions(flatten=True))
@@ -62,12 +68,49 @@ def snapshot(
     )
 
 
+def _opened(lake: Lake, name: str) -> DeltaTable | None:
+    """Return a table as it is now, to be read only: opened anew where its log has moved on.
+
+    Replaying a log of many commits takes as long as many a query.
+    """
+    commit = _last_commit(lake, name)
+    if commit is None:
+        return lake.open(name)
+    key = (lake.uri(name), lake.storage_options)
+    with _lock:
+        held = _held.get(key)
+    if held is not None and held[0] == commit:
+        return held[1]
+    delta = lake.open(name)
+    with _lock:
+        if len(_held) >= _MOST_HELD:
+            _held.clear()
+        _held[key] = (commit, delta)
+    return delta
+
+
+def _last_commit(lake: Lake, name: str) -> tuple[str, int, int] | None:
+    """Return what tells the last commit of a local table from any other; None where none is."""
+    if not lake.is_local:
+        return None
+    try:
+        with os.scandir(f"{lake.uri(name)}/_delta_log") as entries:
+            last = max((entry for entry in entries if entry.name.endswith(".json")),
+                       key=lambda entry: entry.name, default=None)  # fmt: skip
+            if last is None:
+                return None
+            found = last.stat()
+    except OSError:
+        return None
+    return last.name, found.st_mtime_ns, found.st_ino
+
+
 def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
     """Return the first and last instant of a table's time column, or None if it is empty.
 
     Read from the commit log, and from a file where the log may have cut an instant.
     """
-    delta = lake.open(name)
+    delta = _opened(lake, name)
     if delta is None:
         return None
     actions = pa.table(delta.get_add_actions(flatten=True))

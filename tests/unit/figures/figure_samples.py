@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from part_samples import change_story, contrast, group_story, traffic
-from watch_samples import WINDOW, anomalies, incident, localized, maturity, performance
+from watch_samples import RATE, WINDOW, anomalies, drift, incident, localized, maturity, performance
 
 from pellucid.figures.anomalies import expected_band
 from pellucid.figures.arms import arms
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
+from pellucid.figures.drift import distribution, drift_bars
 from pellucid.figures.figure import Figure
 from pellucid.figures.flow import policy_flow
 from pellucid.figures.incidents import incident_timeline
@@ -23,6 +24,7 @@ from pellucid.figures.parts import change_parts, contrast_parts, group_parts, tr
 from pellucid.figures.performance import calibration, predicted_against_realised
 from pellucid.figures.quality import performance_over_time
 from pellucid.figures.rates import rate_by, rate_over_time
+from pellucid.figures.series import series_over_time
 from pellucid.figures.traffic import share_over_time
 
 HOSTILE = "<b onmouseover=x>&co</b>"
@@ -216,6 +218,12 @@ SAMPLES: dict[str, Callable[[], Figure]] = {
     "arrivals": lambda: arrivals(maturity()),
     "performance_over_time": lambda: performance_over_time(performance((0.7, 0.71), (0.72, 0.7))),
     "incident_timeline": lambda: incident_timeline([incident(0), incident(1)], WINDOW),
+    "drift_bars": lambda: drift_bars(drift()),
+    "distribution": lambda: distribution(drift().columns[0]),
+    "series_over_time": lambda: series_over_time(
+        share_rows({"a": (0.6, 0.5), HOSTILE: (0.4, 0.5)}), RATE, "route"
+    ),
+    "series_of_the_whole": lambda: series_over_time(daily({0: 0.84, 1: 0.8, 4: 0.85}), RATE),
 }
 
 _NO_FLOW = SampleFlow((), sample_flow().nodes.slice(0, 0), sample_flow().links.slice(0, 0))
@@ -234,4 +242,6 @@ EMPTY: dict[str, Callable[[], Figure]] = {
     "expected_band": lambda: expected_band(anomalies()),
     "performance_over_time": lambda: performance_over_time(performance()),
     "incident_timeline": lambda: incident_timeline([], WINDOW),
+    "drift_bars": lambda: drift_bars(drift(names=())),
+    "series_over_time": lambda: series_over_time(daily({0: 0.8}).slice(0, 0), RATE),
 }

@@ -9,11 +9,15 @@ from typing import Any
 import pyarrow as pa
 
 from pellucid.monitor.anomalies.report import Anomalies
+from pellucid.monitor.drift.report import DriftReport, drift_report
 from pellucid.monitor.incidents.incident import Cause, Incident, Stake
 from pellucid.monitor.localize.localized import Localized, Slice
 from pellucid.monitor.localize.parts import Part, Whole
 from pellucid.monitor.performance.maturity import Maturity
 from pellucid.monitor.performance.performance import Performance
+from pellucid.monitor.profiles.counting import profile_of
+from pellucid.monitor.profiles.profile import Profile
+from pellucid.monitor.profiles.rows import binning_of
 from pellucid.spec.system import Metric
 from pellucid.windows import Window
 
@@ -45,6 +49,20 @@ def anomalies(*kinds: str) -> Anomalies:
         _table(rows, "metric"), _table(series, "metric"), _table(patterns, "metric"),
         f"{len(kinds)} anomalies in 2 series.", ("route",), (RATE, COUNT), 2, 0, 0,
     )  # fmt: skip
+
+
+def drift(*, names: Sequence[str] = (HOSTILE, "steady")) -> DriftReport:
+    """Return a report in which the first column moved from three values to another mix of them."""
+    before = {name: _profile(["a", HOSTILE, "c"] * 300) for name in names}
+    now = {name: _profile(["a", HOSTILE, "c"] * 300) for name in names}
+    if names:
+        now[names[0]] = _profile(["a"] * 700 + [HOSTILE] * 200)
+    return drift_report(now, before, names=("now", "before"), labels={HOSTILE: HOSTILE})
+
+
+def _profile(values: Sequence[str]) -> Profile:
+    column = pa.chunked_array([pa.array(values)])
+    return profile_of(column, binning_of(column))
 
 
 def localized() -> Localized:

@@ -40,7 +40,15 @@ const pellucid = (() => {
     return { ...layout, annotations, margin: { ...layout.margin, r: layout.margin.r - cut } };
   }
 
+  // Numbers do not wait for the script that draws: where it is not in the page, it may come later.
+  const plotly = new Promise((done) => {
+    if (window.Plotly) done();
+    else document.getElementById("plotly").addEventListener("load", done);
+  });
+
   async function drawNow(box, most) {
+    await plotly;
+    if (!box.isConnected) return;
     if (!figures.has(box)) figures.set(box, read(box.dataset.figure));
     const figure = figures.get(box), style = getComputedStyle(root);
     const layout = fit(resolve(figure.layout, style), isNarrow(box));

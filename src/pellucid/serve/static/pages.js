@@ -26,7 +26,7 @@
   const drawWithin = (box) =>
     box.querySelectorAll(".chart[data-figure]").forEach((chart) => near.observe(chart));
   function forget(box) {
-    box.querySelectorAll(".chart[data-ready]").forEach((chart) => Plotly.purge(chart));
+    box.querySelectorAll(".chart[data-ready]").forEach((chart) => window.Plotly.purge(chart));
   }
 
   // ---- parts ----
@@ -70,6 +70,8 @@
     const worker = async () => {
       while (waiting.length && !own.signal.aborted) await ask(waiting.shift());
     };
+    // What stands on top is read first: it does not share the server with the rest.
+    if (waiting.length) await ask(waiting.shift());
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     if (own.signal.aborted) return;
     root.dataset.ready = "1";

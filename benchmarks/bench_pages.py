@@ -1,0 +1,115 @@
+"""How long the pages take: Overview of ten million decisions in a real browser.
+
+Decisions and outcomes of four weeks with roll-ups, served to Debian's chromium on the same machine.
+Waits are wall time, as who waits feels them; each figure is the median of the rounds. A visit is
+cold where the browser has nothing in its cache. No other side: nobody else serves these pages.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import payments
+from bench_query import DAYS, ROWS, write_lake
+from harness import Report, data_folder, need_disk, parse_options, progress
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import pellucid
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+BASE = f"/{payments.SYSTEM.name}"
+MOST_PAINT_S, MOST_CHANGE_S, MOST_MB = 1.0, 0.3, 2.0
+
+
+def main() -> None:
+    options = parse_options(__doc__, rounds=5)
+    rows = options.rows(ROWS)
+    report = Report("pages", "how long do the pages take?", options.scale == 1)
+    with data_folder("query") as folder:
+        need_disk(folder, gigabytes=5 * options.scale)
+        lake = write_lake(folder / f"lake-{rows}", rows)
+        progress(f"rolled up: {len(pellucid.open(lake).roll_up())} tables")
+        with served(lake) as root, sync_playwright() as player:
+            browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+            visit(browser, root)
+            colds = [visit(browser, root) for _ in range(options.rounds)]
+            changes = [change(browser, root) for _ in range(options.rounds)]
+            busy = [beside(browser, root) for _ in range(options.rounds)]
+            browser.close()
+    case = f"Overview of {rows / 1e6:g}M decisions of {DAYS} days"
+    seconds, sent = zip(*colds, strict=True)
+    report.add(f"{case}, cold: until its key figures are shown", "s",
+               statistics.median(seconds), most=MOST_PAINT_S)  # fmt: skip
+    report.add(f"{case}, cold: sent, compressed", "MB", max(sent) / 1e6, most=MOST_MB)
+    report.add(f"{case}: from a change of the range to its key figures", "s",
+               statistics.median(changes), most=MOST_CHANGE_S)  # fmt: skip
+    report.add(f"{case}: the same while another user's page is being built", "s",
+               statistics.median(busy))  # fmt: skip
+    report.finish()
+
+
+@contextmanager
+def served(lake: Path) -> Iterator[str]:
+    """Serve a lake; yield the server's address."""
+    command = [sys.executable, "-m", "pellucid.cli", "serve", "--lake", str(lake), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline() if server.stdout else ""
+            yield line.split()[2].rstrip("/")
+        finally:
+            server.terminate()
+
+
+def visit(browser: Browser, root: str) -> tuple[float, int]:
+    """Open Overview with an empty cache; return seconds until its figures, and bytes sent."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    sent: list[int] = []
+    session.on("Network.loadingFinished", lambda event: sent.append(event["encodedDataLength"]))
+    started = time.perf_counter()
+    page.goto(f"{root}{BASE}/overview", wait_until="commit")
+    page.wait_for_selector(".kpi .value")
+    seconds = time.perf_counter() - started
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
+    page.context.close()
+    return seconds, int(sum(sent))
+
+
+def change(browser: Browser, root: str) -> float:
+    """Return seconds from another range to its key figures."""
+    page = ready(browser, root)
+    started = time.perf_counter()
+    page.get_by_label("14d", exact=True).check(force=True)
+    page.wait_for_selector('html:not([data-ready]) input[value="14d"][checked]', state="attached")
+    page.wait_for_selector(".kpi .value")
+    seconds = time.perf_counter() - started
+    page.context.close()
+    return seconds
+
+
+def beside(browser: Browser, root: str) -> float:
+    """Return the same while another user has asked for pages that take long."""
+    other = browser.new_context().new_page()
+    other.goto(f"{root}{BASE}/drift?range=7d", wait_until="commit")
+    seconds = change(browser, root)
+    other.context.close()
+    return seconds
+
+
+def ready(browser: Browser, root: str) -> Page:
+    """Return Overview, all of it drawn."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(f"{root}{BASE}/overview")
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
+    return page
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Parts are built while someone waits: stopped once they leave, never in the way of others."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+from served_lake import BASE
+
+import pellucid
+from pellucid.demo import SYSTEM
+from pellucid.engine.duckdb import DuckDBEngine
+from pellucid.engine.waiting import Waiting
+from pellucid.errors import StoppedError
+from pellucid.serve.app import create_app
+from pellucid.serve.building import Builders
+from pellucid.serve.served import Served
+
+ENDLESS = "SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000_000) AS b"
+
+
+async def _leaves_at_once() -> bool:
+    return True
+
+
+async def _stays() -> bool:
+    return False
+
+
+def test_a_query_ends_once_nobody_waits_for_it():
+    engine = DuckDBEngine()
+    with pytest.raises(StoppedError):
+        asyncio.run(Builders().build(lambda: engine.query(ENDLESS, {}), _leaves_at_once))
+
+
+def test_the_next_query_of_who_left_does_not_begin():
+    engine, waiting = DuckDBEngine(), Waiting()
+    waiting.leave()
+    with waiting.asking(), pytest.raises(StoppedError):
+        engine.query("SELECT 1", {})
+    assert engine.query("SELECT 1 AS x", {}).num_rows == 1
+
+
+def test_only_the_query_of_who_left_ends():
+    engine = DuckDBEngine()
+
+    async def both() -> tuple[object, object]:
+        builders = Builders()
+        stopped = builders.build(lambda: engine.query(ENDLESS, {}), _leaves_at_once)
+        kept = builders.build(
+            lambda: engine.query("SELECT sum(x) AS x FROM range(30_000_000) AS t(x)", {}), _stays
+        )
+        return tuple(await asyncio.gather(stopped, kept, return_exceptions=True))
+
+    stopped, kept = asyncio.run(both())
+    assert isinstance(stopped, StoppedError)
+    assert kept.column("x")[0].as_py() == sum(range(30_000_000))
+
+
+def test_a_light_request_does_not_queue_behind_heavy_ones():
+    release = threading.Event()
+
+    async def ask() -> str:
+        builders = Builders()
+        heavy = [asyncio.ensure_future(builders.build(release.wait, _stays)) for _ in range(9)]
+        await asyncio.sleep(0.05)
+        answer = await asyncio.wait_for(
+            builders.build(lambda: "light", _stays, is_light=True), timeout=10
+        )
+        release.set()
+        await asyncio.gather(*heavy)
+        return answer
+
+    assert asyncio.run(ask()) == "light"
+
+
+@pytest.mark.slow
+def test_pages_are_whole_while_decisions_are_logged(lake, tmp_path, obs):
+    shutil.copytree(lake, tmp_path / "lake")
+    client = TestClient(create_app(Served(str(tmp_path / "lake"))), base_url=BASE)
+    logger = pellucid.Logger(SYSTEM, to=tmp_path / "lake")
+    rows = obs.records.rows("decisions", limit=200).drop_columns(["decision_id", "request_id"])
+    ended = threading.Event()
+
+    def write() -> None:
+        for batch in range(8):
+            ids = [f"new-{batch}-{place}" for place in range(rows.num_rows)]
+            logger.decisions(rows.append_column("decision_id", [ids])).raise_for_refused()
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    counts = []
+    deadline = time.monotonic() + 120
+    while True:
+        reply = client.get(f"/api/v1/{SYSTEM}/query", params={"metric": "decision_count"})
+        assert reply.status_code == 200, reply.text
+        counts.append(reply.json()[0]["n"])
+        if ended.is_set() or time.monotonic() > deadline:
+            break
+    writer.join()
+    final = client.get(f"/api/v1/{SYSTEM}/query", params={"metric": "decision_count"}).json()
+    assert counts == sorted(counts)
+    assert final[0]["n"] == counts[0] + 8 * rows.num_rows - (counts[0] - obs_count(obs))
+
+
+def obs_count(obs: pellucid.Observatory) -> int:
+    return obs.query("decision_count", over="30d").rows.to_pylist()[0]["n"]
