@@ -16,10 +16,11 @@ from pellucid.spec.expression import parse
 from pellucid.spec.measure import Measure
 from pellucid.spec.sources import outcome_columns, physical_column
 from pellucid.spec.system import Outcome
-from pellucid.windows import parse_duration
+from pellucid.windows import HOUR, parse_duration
 
 _DAY_US = 86_400_000_000
 _HOUR_US = 3_600_000_000
+_NEAR = 12 * HOUR
 
 
 def render(scan: Scan) -> str:
@@ -158,10 +159,26 @@ def _outcome_cte(scan: Scan, outcome: Outcome, index: int) -> str:
               "blame": f"{outcome.name}_blame"}  # fmt: skip
     columns = [column for column, name in picked.items()
                if column == "value" or name in scan.columns]  # fmt: skip
-    return f"outcome_{index} AS ({latest_outcomes(outcome, scan.as_of, columns)})"
+    latest = latest_outcomes(outcome, scan.as_of, columns, among=_near(scan))
+    return f"outcome_{index} AS ({latest})"
 
 
-def latest_outcomes(outcome: Outcome, as_of: datetime, columns: Sequence[str]) -> str:
+def _near(scan: Scan) -> str:
+    """Return the condition on decisions whose outcomes count, where they are few; else nothing.
+
+    Outcomes are stored by the day on which they are recorded: of a few hours' decisions, most
+    outcomes of that day are of others, and grouping them all would take most of the time.
+    """
+    # A request's retries come after its window.
+    end = scan.as_of if scan.unit == "request" else min(scan.span.end, scan.as_of)
+    if end - scan.span.start > _NEAR:
+        return ""
+    return f"decided_at >= {instant(scan.span.start)} AND decided_at <= {instant(end)}"
+
+
+def latest_outcomes(
+    outcome: Outcome, as_of: datetime, columns: Sequence[str], *, among: str = ""
+) -> str:
     """Return the query of each decision's latest observation of an outcome.
 
     Parameters
@@ -170,6 +187,8 @@ def latest_outcomes(outcome: Outcome, as_of: datetime, columns: Sequence[str]) -
         Nothing recorded later is seen.
     columns : sequence of str
         Of ``value``, ``reason`` and ``blame``.
+    among : str
+        Condition on the decisions that are asked about; all where it is empty.
     """
     # One whole number orders observations by recorded_at, then outcome_at: the latest one counts.
     order = "CAST(epoch_us(recorded_at) AS HUGEINT) * 9223372036854775807 + epoch_us(outcome_at)"
@@ -181,7 +200,12 @@ def latest_outcomes(outcome: Outcome, as_of: datetime, columns: Sequence[str]) -
     return (
         f"SELECT decision_id, {latest} FROM outcomes "
         f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(as_of)} "
-        "GROUP BY decision_id"
+        + (
+            f"AND decision_id IN (SELECT decision_id FROM decisions WHERE {among}) "
+            if among
+            else ""
+        )
+        + "GROUP BY decision_id"
     )
 
 

@@ -15,6 +15,7 @@ from pellucid.engine.waiting import Waiting
 from pellucid.errors import PellucidError
 from pellucid.serve.page import Built, Page, Part, Scene
 from pellucid.serve.render import render_failure, render_part
+from pellucid.serve.served import Served
 
 _LOOK_SECONDS = 0.2
 _AT_ONCE = 4
@@ -65,11 +66,16 @@ class Builders:
         return await task
 
 
-def drawn(part: Part, scene: Scene, page: Page) -> str:
+def drawn(part: Part, scene: Scene, page: Page, served: Served) -> str:
     """Return a part as HTML, or a fragment that says why there is none."""
-    try:
+
+    def draw() -> str:
         built: Built = part.build(scene)
         return render_part(part, built, scene, page)
+
+    try:
+        key = (scene.obs.system.name, page.name, part.name, scene.view.query)
+        return served.part(scene.obs, key, draw)
     except PellucidError as error:
         return render_failure(part, str(error))
     except Exception:  # noqa: BLE001 - one part that fails must not take the page with it

@@ -123,13 +123,14 @@ async def page(system: str, name: str, request: Request) -> Response:
 async def part(system: str, name: str, part: str, request: Request) -> Response:
     """Send a part of a page."""
     builders: Builders = request.app.state.builders
+    served: Served = request.app.state.served
 
     def find() -> str:
         try:
             scene, shown = _scene(request, system, name)
         except EngineError as error:
             return render_failure(_part_of(PAGES[name], part), str(error))
-        return drawn(_part_of(shown, part), scene, shown)
+        return drawn(_part_of(shown, part), scene, shown, served)
 
     try:
         return HTMLResponse(await builders.build(find, request.is_disconnected))
@@ -198,7 +199,7 @@ def _shell(request: Request, system: str, name: str) -> str:
             more="Log some with pellucid.Logger in a service, or from a file with `pellucid log`.",
         )  # fmt: skip
     values = shown.inner(scene)
-    parts = [drawn(part, scene, shown) if "inline" in request.query_params else None
+    parts = [drawn(part, scene, shown, served) if "inline" in request.query_params else None
              for part in shown.parts]  # fmt: skip
     outside = outside_of(obs, view)
     return render_shell(Shell(

@@ -13,10 +13,12 @@ from pellucid.figures.tokens import candidate_order
 from pellucid.observatory import Observatory, open_system
 from pellucid.spec.check import Checks
 from pellucid.store.lake import systems
+from pellucid.store.reader import state_of
 from pellucid.store.specs import load_system
 
 _FRESH_SECONDS = 60.0
 _MOST_VALUES = 200
+_MOST_PARTS = 500
 _RECENT = "90d"
 Found = TypeVar("Found")
 
@@ -43,6 +45,7 @@ class Served:
     checks: Checks | None = None
     _opened: dict[str, Observatory] = field(default_factory=dict)
     _kept: dict[tuple[str, ...], tuple[float, Any]] = field(default_factory=dict)
+    _parts: dict[tuple[str, ...], tuple[tuple[object, ...], str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def names(self) -> tuple[str, ...]:
@@ -89,6 +92,27 @@ class Served:
         return self.kept(
             (obs.system.name, "values", dimension), lambda: _values(obs, dimension)
         )  # fmt: skip
+
+    def part(self, obs: Observatory, key: tuple[str, ...], draw: Callable[[], str]) -> str:
+        """Return a part as it was drawn, or draw it where records have changed since.
+
+        A part says what its address and the records say and nothing else, so that who asks next
+        need not wait.
+        """
+        state = state_of(obs.lake)
+        if state is None:
+            return draw()
+        state = (*state, obs.system)
+        with self._lock:
+            held = self._parts.get(key)
+        if held is not None and held[0] == state:
+            return held[1]
+        html = draw()
+        with self._lock:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            self._parts[key] = (state, html)
+        return html
 
     def kept(self, key: tuple[str, ...], find: Callable[[], Found]) -> Found:
         """Return what was found less than a minute ago, or find it."""

@@ -68,6 +68,16 @@ def snapshot(
     )
 
 
+def state_of(lake: Lake) -> tuple[object, ...] | None:
+    """Return what changes whenever any table of a system does; None where it cannot be told.
+
+    It cannot of an object store, which would have to be asked.
+    """
+    if not lake.is_local:
+        return None
+    return tuple((name, _last_commit(lake, name)) for name in TABLES)
+
+
 def _opened(lake: Lake, name: str) -> DeltaTable | None:
     """Return a table as it is now, to be read only: opened anew where its log has moved on.
 

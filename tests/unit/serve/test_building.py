@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 from served_lake import BASE
@@ -76,6 +77,29 @@ def test_a_light_request_does_not_queue_behind_heavy_ones():
         return answer
 
     assert asyncio.run(ask()) == "light"
+
+
+def test_a_part_is_drawn_once_until_records_change(lake, tmp_path, obs):
+    shutil.copytree(lake, tmp_path / "lake")
+    own = pellucid.open(tmp_path / "lake", system=SYSTEM)
+    served, drawn = Served(str(tmp_path / "lake")), []
+
+    def draw() -> str:
+        drawn.append(1)
+        return f"{len(drawn)}"
+
+    assert [served.part(own, ("a",), draw) for _ in range(3)] == ["1", "1", "1"]
+    assert served.part(own, ("b",), draw) == "2"
+    incident = own.incidents()[0].incident_id
+    own.acknowledge(incident, actor="Ana")
+    assert served.part(own, ("a",), draw) == "3"
+    first = obs.decisions(most=1).column("decision_id")[0].as_py()
+    at = obs.latest()
+    pellucid.Logger(SYSTEM, to=tmp_path / "lake").outcomes(pa.table({
+        "decision_id": [first], "outcome": ["approved"], "value": [1.0],
+        "outcome_at": [at], "recorded_at": [at],
+    })).raise_for_refused()  # fmt: skip
+    assert served.part(own, ("a",), draw) == "4"
 
 
 @pytest.mark.slow
