@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench truth docs clean
+.PHONY: demo serve test check bench truth docs screenshots clean
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ $(VENV)/.dev: $(VENV)/.demo requirements-dev.txt
 
 demo: $(VENV)/.demo  ## Simulate payments, log them, write a report
 	$(BIN)/pellucid demo
+
+serve: $(VENV)/.demo  ## The same, a week of checks, and the pages
+	$(BIN)/pellucid demo --serve
 
 test: $(VENV)/.dev  ## Run every test
 	$(BIN)/python -m pytest
@@ -42,6 +45,10 @@ truth: $(VENV)/.dev  ## Ask worlds whose truth is known; about an hour
 docs: $(VENV)/.dev  ## Write the generated pages anew
 	COLUMNS=100 $(BIN)/python scripts/write_reference.py
 	$(BIN)/python scripts/write_benchmarks.py
+
+screenshots: $(VENV)/.dev  ## Take pictures of every page; needs chromium and a lake of make serve
+	$(BIN)/python scripts/screenshots.py --lake demo-lake
+	$(BIN)/python scripts/screenshots.py --lake demo-lake --dark
 
 clean:
 	rm -rf $(VENV) demo-lake pellucid-report.html

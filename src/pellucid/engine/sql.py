@@ -197,15 +197,11 @@ def latest_outcomes(
         f"{'arg_max' if column == 'value' else 'arg_max_null'}({column}, {order}) AS {column}"
         for column in columns
     )
+    kept = f"AND decision_id IN (SELECT decision_id FROM decisions WHERE {among})" if among else ""
     return (
         f"SELECT decision_id, {latest} FROM outcomes "
-        f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(as_of)} "
-        + (
-            f"AND decision_id IN (SELECT decision_id FROM decisions WHERE {among}) "
-            if among
-            else ""
-        )
-        + "GROUP BY decision_id"
+        f"WHERE outcome = {text(outcome.name)} AND recorded_at <= {instant(as_of)} {kept} "
+        "GROUP BY decision_id"
     )
 
 

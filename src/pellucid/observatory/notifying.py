@@ -48,7 +48,10 @@ class Notifying(Alerting):
         notes = {check.name: check.note for check in checks.checks if check.note}
         if not checks.channels:
             return ()
-        notices = due(self.incidents(), self._tries(), checks.channels, now=clock, notes=notes)
+        notices = due(
+            self.incidents(), self._tries(), checks.channels, now=clock, notes=notes,
+            pages=checks.pages,
+        )  # fmt: skip
         tries = send(notices, checks.channels, now=clock)
         append_rows(self.lake, NOTICES, [
             {name: getattr(item, name) for name in _FIELDS} | {"problem": item.problem or None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -23,6 +24,7 @@ _OWN = {
 _SLICED = ("by", "where", "grain")
 _BY_METRIC = ("unusual", "limit")
 TRAINING = "training"
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _MOST_FALSE = 100
 
 
@@ -68,6 +70,8 @@ def check_checks(
         problems.append(
             f"false_a_week: {checks.false_a_week:g} is not above 0 and at most {_MOST_FALSE}"
         )
+    if checks.pages and not _ADDRESS.fullmatch(checks.pages):
+        problems.append(f"pages: {checks.pages!r} is no address such as http://127.0.0.1:8000")
     if problems:
         raise SpecError(where, problems)
     return checks

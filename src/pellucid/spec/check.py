@@ -143,6 +143,9 @@ class Checks:
         How far back the past that is learned from reaches.
     holidays : tuple of str
         UTC days, such as ``2026-12-25``, that are neither learned from nor judged.
+    pages : str
+        Address of `pellucid serve` as who gets notices reaches it, such as
+        ``http://127.0.0.1:8000``: notices then lead to their incident.
     """
 
     checks: tuple[Check, ...]
@@ -151,3 +154,4 @@ class Checks:
     false_a_week: float = 0.5
     history: str = "8w"
     holidays: tuple[str, ...] = ()
+    pages: str = ""

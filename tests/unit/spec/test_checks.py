@@ -29,6 +29,7 @@ markers:
   - {name: release 14, at: 2026-10-20}
   - {name: bank moves, at: "2026-10-21T06:00Z", until: 2026-10-22, kind: known, slice: [country=BR]}
 holidays: [2026-12-25]
+pages: http://127.0.0.1:8000
 """
 WRONG = """
 checks:
@@ -43,6 +44,7 @@ markers:
 history: long
 holidays: ["2026-13-25"]
 false_a_week: 0
+pages: javascript:x
 """
 
 

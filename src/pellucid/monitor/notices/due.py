@@ -22,7 +22,7 @@ _GIVE_UP_AFTER = timedelta(days=7)
 
 def due(
     incidents: Iterable[Incident], tries: Iterable[Try], channels: Sequence[Channel], *,
-    now: datetime, notes: Mapping[str, str] | None = None,
+    now: datetime, notes: Mapping[str, str] | None = None, pages: str = "",
 ) -> tuple[Notice, ...]:  # fmt: skip
     """Return the notices that have to be sent now.
 
@@ -50,6 +50,8 @@ def due(
         Aware.
     notes : mapping of str to str or None
         Name of a check to what to do when it fails; part of the message.
+    pages : str
+        Address of the pages; notices lead to their incident there.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def due(
     """
     past = _Past.of(tries)
     return tuple(
-        _worded(want, notes or {})
+        _worded(want, notes or {}, pages)
         for want in _wanted(incidents, past, channels, now)
         if _may_be_tried(past.failures_of(want), now)
     )
@@ -224,9 +226,9 @@ def _may_be_tried(failures: Sequence[Try], now: datetime) -> bool:
     return next_at is not None and next_at <= now
 
 
-def _worded(want: _Want, notes: Mapping[str, str]) -> Notice:
+def _worded(want: _Want, notes: Mapping[str, str], pages: str) -> Notice:
     incident = want.incident
-    body = body_of(incident, want.kind, notes, is_first=want.is_first)
+    body = body_of(incident, want.kind, notes, is_first=want.is_first, pages=pages)
     return Notice(
         notice_id=want.notice_id, incident_id=incident.incident_id, system=incident.system,
         kind=want.kind, channel=want.channel.name, severity=incident.severity,

@@ -41,7 +41,12 @@ def title_of(incident: Incident, kind: NoticeKind, *, is_first: bool) -> str:
 
 
 def body_of(
-    incident: Incident, kind: NoticeKind, notes: Mapping[str, str], *, is_first: bool
+    incident: Incident,
+    kind: NoticeKind,
+    notes: Mapping[str, str],
+    *,
+    is_first: bool,
+    pages: str = "",
 ) -> str:
     """Return what a notice says, as Markdown of paragraphs, lists and code.
 
@@ -53,6 +58,8 @@ def body_of(
         Name of a check to what to do when it fails.
     is_first : bool
         See `title_of`.
+    pages : str
+        Address of the pages.
     """
     said = [_first_line(incident, kind, is_first=is_first)]
     facts = [
@@ -74,6 +81,8 @@ def body_of(
             f"Someone is on it: `pellucid monitor acknowledge {own}`. "
             f"Not worth a notice: `pellucid monitor mute {own}`."
         )
+    if pages:
+        said.append(f"{pages.rstrip('/')}/{incident.system}/incident?id={incident.incident_id}")
     return "\n\n".join(said)
 
 

@@ -98,6 +98,13 @@ def test_no_logged_value_is_markup(value: str) -> None:
     assert not set(plain(body(hostile))) & set("`*<>[]@")
 
 
+def test_a_notice_leads_to_its_incident_where_there_are_pages():
+    one = incident()
+    told = body_of(one, "opened", {}, is_first=True, pages="http://127.0.0.1:8000/")
+    assert told.endswith(f"\n\nhttp://127.0.0.1:8000/{one.system}/incident?id={one.incident_id}")
+    assert "http" not in body_of(one, "opened", {}, is_first=True)
+
+
 def incidents(count: int) -> list:
     return [
         incident(
