@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,21 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(scope="module")
-def root(lake):
+@contextmanager
+def serving(lake):
+    """Serve a lake by the command; yield the server's address."""
     command = [sys.executable, "-m", "pellucid.cli", "serve", "--lake", str(lake), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        yield server.stdout.readline().split()[2].rstrip("/")
-        server.terminate()
+        try:
+            yield server.stdout.readline().split()[2].rstrip("/")
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def root(lake):
+    with serving(lake) as address:
+        yield address
 
 
 @pytest.fixture
@@ -201,11 +211,9 @@ def test_a_slow_part_is_asked_for_and_can_be_cancelled(visit):
 
 
 def test_a_server_that_is_gone_leaves_what_is_shown(browser, lake):
-    command = [sys.executable, "-m", "pellucid.cli", "serve", "--lake", str(lake), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        visit = Visit(browser, server.stdout.readline().split()[2].rstrip("/"))
+    with serving(lake) as address:
+        visit = Visit(browser, address)
         visit.go("decisions")
-        server.kill()
     visit.page.get_by_role("link", name="Rules").click()
     visit.page.get_by_text("what is shown is from before").wait_for()
     assert visit.page.locator("table.grid").count()
