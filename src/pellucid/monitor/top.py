@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+_REST = re.compile(r"other \([\d,]+ values?\)")
 
 
 def largest_values(
@@ -35,7 +38,16 @@ def with_rest(cells: pa.Table, kept: Mapping[str, pa.Array]) -> pa.Table:
         is_kept = pc.is_in(column, values)
         rest = pc.count_distinct(column.filter(pc.invert(is_kept)), mode="all").as_py()
         if rest:
-            label = f"other ({rest:,} values)" if rest > 1 else "other (1 value)"
+            label = _rest_name(rest)
             place = cells.column_names.index(name)
             cells = cells.set_column(place, name, pc.if_else(is_kept, column, label))
     return cells
+
+
+def is_rest(value: str | None) -> bool:
+    """Return whether a value of a breakdown stands for all others."""
+    return value is not None and _REST.fullmatch(value) is not None
+
+
+def _rest_name(count: int) -> str:
+    return f"other ({count:,} values)" if count > 1 else "other (1 value)"

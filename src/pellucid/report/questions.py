@@ -84,12 +84,12 @@ class Asked:
 
     def rows(
         self, *metrics: str, by: list[str] | None = None, grain: str = "", where: str = "",
-        window: Window | None = None,
+        window: Window | None = None, top: int | None = None,
     ) -> pa.Table:  # fmt: skip
         """Return the rows of a query over the window, or another."""
         return self.obs.query(
             *metrics, by=by or [], grain=grain, where=all_of(self.where, where),
-            over=window or self.window, as_of=self.as_of,
+            over=window or self.window, as_of=self.as_of, top=top,
         ).rows  # fmt: skip
 
     def by_prediction(self) -> pa.Table | None:

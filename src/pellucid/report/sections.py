@@ -22,6 +22,7 @@ from pellucid.report.questions import Asked
 
 Row = dict[str, Any]
 _MOST_REASONS = 12
+_MOST_VALUES = 24
 
 
 def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
@@ -161,8 +162,10 @@ def model_section(asked: Asked) -> Section | None:
 
 
 def _rate_by(asked: Asked, metric: str, label: str, dimension: str) -> Any:
-    previous = asked.previous and asked.rows(metric, by=[dimension], window=asked.previous)
-    rows = asked.rows(metric, by=[dimension])
+    previous = asked.previous and asked.rows(
+        metric, by=[dimension], window=asked.previous, top=_MOST_VALUES
+    )
+    rows = asked.rows(metric, by=[dimension], top=_MOST_VALUES)
     return rate_by(rows, dimension, title=label, previous=previous)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pellucid.errors import EngineError, UnknownNameError
 from pellucid.figures.tokens import candidate_order
+from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory, open_system
 from pellucid.spec.check import Checks
 from pellucid.store.lake import systems
@@ -130,11 +131,11 @@ class Served:
 
 def _values(obs: Observatory, dimension: str) -> tuple[tuple[str | None, int], ...]:
     try:
-        rows = obs.query("decision_count", by=[dimension], over=_RECENT).rows
+        rows = obs.query("decision_count", by=[dimension], over=_RECENT, top=_MOST_VALUES).rows
     except EngineError:
         return ()
     found = [
         (row[dimension], row["n"]) for row in rows.to_pylist()
-        if row["level"] == dimension and row["n"]
+        if row["level"] == dimension and row["n"] and not is_rest(row[dimension])
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda pair: -pair[1])[:_MOST_VALUES])
+    return tuple(sorted(found, key=lambda pair: -pair[1]))

@@ -248,7 +248,12 @@ def test_numbers_and_pictures_can_be_saved(visit):
     card = visit.page.locator("section.card", has_text="Traffic by route").first
     card.scroll_into_view_if_needed()
     card.locator(".chart[data-ready]").wait_for()
-    for name, start in (("CSV", b"\xef\xbb\xbf"), ("PNG", b"\x89PNG"), ("Parquet", b"PAR1")):
+    for name, start in (
+        ("CSV", b"\xef\xbb\xbf"),
+        ("PNG", b"\x89PNG"),
+        ("SVG", b"<svg"),
+        ("Parquet", b"PAR1"),
+    ):
         with visit.page.expect_download() as started:
             card.get_by_text(name, exact=True).click()
         assert Path(started.value.path()).read_bytes().startswith(start)

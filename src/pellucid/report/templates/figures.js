@@ -110,20 +110,20 @@ const pellucid = (() => {
     save(url, name + ".csv");
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   }
-  async function savePng(id, name) {
+  async function savePicture(id, name, format) {
     const box = document.getElementById(id);
     const figure = figures.get(box), style = getComputedStyle(root);
     const layout = { ...resolve(figure.layout, style), width: box.clientWidth,
       paper_bgcolor: colour("@surface", style) };
     const picture = { data: resolve(figure.data, style), layout, config: CONFIG };
-    save(await Plotly.toImage(picture, { format: "png", scale: 2, width: box.clientWidth,
-      height: figure.layout.height }), name + ".png");
+    save(await Plotly.toImage(picture, { format, scale: format === "png" ? 2 : 1, width: box.clientWidth,
+      height: figure.layout.height }), name + "." + format);
   }
   document.addEventListener("click", (event) => {
-    const tool = event.target.closest("button[data-csv],button[data-png]");
+    const tool = event.target.closest("button[data-csv],button[data-picture]");
     if (!tool) return;
     if (tool.dataset.csv) saveCsv(tool.dataset.csv, tool.dataset.name);
-    else savePng(tool.dataset.png, tool.dataset.name);
+    else savePicture(tool.dataset.picture, tool.dataset.name, tool.dataset.format);
   });
 
   // Paper is white and narrow: print in the light colours, no wider than a page on its side.

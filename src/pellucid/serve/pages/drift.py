@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pellucid.errors import EngineError, ExplainError
+from pellucid.errors import EngineError, ExplainError, UnknownNameError
 from pellucid.figures.drift import distribution, drift_bars, drift_table
 from pellucid.figures.table import Column, Table
 from pellucid.monitor.drift.report import DriftReport
@@ -44,7 +44,8 @@ def _one(scene: Scene) -> Built:
     report = _report(scene)
     found = next((item for item in report.columns if item.drift.column == name), None)
     if found is None:
-        return None
+        known = [item.drift.column for item in report.columns]
+        raise UnknownNameError(kind="column", name=name, known=known)
     card = Card(
         title=found.label, subtitle=f"{report.names[0]} (bars) against {report.names[1]} (line)",
         findings=(f"{found.verdict.capitalize()}: {found.why}." if found.why

@@ -9,6 +9,7 @@ from pellucid.figures.pivot import heat_table
 from pellucid.figures.rows import at_level
 from pellucid.figures.series import kind_of, series_over_time, written
 from pellucid.figures.table import Column, Table
+from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, KeyFigure, Section
 from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of, labels_of
@@ -122,7 +123,7 @@ def _linked(scene: Scene, table: Table, down: str) -> Table:
 
 def _into(scene: Scene, down: str, value: str | None) -> Any:
     name = "(missing)" if value in (None, "None") else value
-    if str(name).startswith("other ("):
+    if is_rest(name):
         return (name, "")
     following = [item for item in _dimensions(scene.obs) if item != down]
     if down not in dimensions_of(scene.obs):

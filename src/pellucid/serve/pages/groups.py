@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pellucid.engine.sql import column, text
 from pellucid.figures.parts import group_parts
 from pellucid.figures.table import Column, Kind, Table
+from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, Section
 from pellucid.serve.page import Built, Choice, Page, Part, Scene, labels_of, noun_of
@@ -25,9 +26,10 @@ def _by(scene: Scene) -> str:
 
 def _values(scene: Scene) -> list[str]:
     name = _by(scene)
-    rows = scene.asked.rows("decision_count", by=[name]).to_pylist()
-    found = [row for row in rows if row["level"] == name and row[name] is not None]
-    return [row[name] for row in sorted(found, key=lambda row: -row["n"])][:_MOST]
+    rows = scene.asked.rows("decision_count", by=[name], top=_MOST).to_pylist()
+    found = [row for row in rows if row["level"] == name and row[name] is not None
+             and not is_rest(row[name])]  # fmt: skip
+    return [row[name] for row in sorted(found, key=lambda row: -row["n"])]
 
 
 def _value(scene: Scene) -> str:
