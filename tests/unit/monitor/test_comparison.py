@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import SpecError
+from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory, open_system
 from pellucid.stats.intervals import difference_interval, wilson_interval
 from pellucid.testing.scenarios import START, small_lake
@@ -123,3 +124,8 @@ def test_newcombe_against_the_published_table() -> None:
         two = wilson_interval(np.array([float(x2)]), np.array([float(n2)]))
         low, high = difference_interval(np.array([x1 / n1]), *one, np.array([x2 / n2]), *two)
         assert (low[0], high[0]) == pytest.approx(expected, abs=6e-5)
+
+
+def test_the_rest_is_known_by_its_name() -> None:
+    assert [is_rest(name) for name in ("other (1 value)", "other (9,960 values)")] == [True, True]
+    assert not any(is_rest(name) for name in (None, "other", "other (few values)", "BR"))
