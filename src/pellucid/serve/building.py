@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 
 from pellucid.engine.waiting import Waiting
 from pellucid.errors import PellucidError
@@ -27,7 +28,8 @@ class Builders:
     """Threads that build parts: a few at once, so that light requests never queue behind them."""
 
     def __init__(self) -> None:
-        self._limit: anyio.CapacityLimiter | None = None
+        # A limiter belongs to the loop that made it.
+        self._limit: RunVar[anyio.CapacityLimiter] = RunVar("building")
 
     async def build(
         self, find: Callable[[], Found], has_left: Callable[[], Awaitable[bool]], *,
@@ -49,8 +51,8 @@ class Builders:
         StoppedError
             If they left.
         """
-        # A limiter belongs to the loop that made it.
-        self._limit = self._limit or anyio.CapacityLimiter(_AT_ONCE)
+        limit = self._limit.get(None) or anyio.CapacityLimiter(_AT_ONCE)
+        self._limit.set(limit)
         waiting = Waiting()
 
         def asking() -> Found:
@@ -58,7 +60,7 @@ class Builders:
                 return find()
 
         task = asyncio.ensure_future(anyio.to_thread.run_sync(
-            asking, limiter=None if is_light else self._limit))  # fmt: skip
+            asking, limiter=None if is_light else limit))  # fmt: skip
         while not task.done():
             await asyncio.wait({task}, timeout=_LOOK_SECONDS)
             if not task.done() and await has_left():

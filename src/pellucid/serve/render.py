@@ -135,13 +135,10 @@ def tables_of(part: Part, built: Built) -> dict[str, Table]:
     return found
 
 
-def render_options(
-    name: str, options: Sequence[tuple[str | None, int]], kept: Sequence[str]
-) -> str:
+def render_options(name: str, options: Sequence[tuple[str | None, int]]) -> str:
     """Return the values of a dimension as boxes to tick."""
     template = _templates().get_template("controls.html.j2")
-    found = template.make_module({"count": numbers.count}).options_list(name, options, kept)
-    return str(found)
+    return str(template.make_module({"count": numbers.count}).options_list(name, options))
 
 
 def _fragment(values: dict[str, Any], part: Part, scene: Scene, page: Page) -> str:

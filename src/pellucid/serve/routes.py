@@ -104,8 +104,7 @@ def options(system: str, dimension: str, request: Request) -> Response:
     """Send the values of a dimension as boxes to tick."""
     served: Served = request.app.state.served
     obs = served.open(system)
-    found = served.values(obs, dimension)
-    return HTMLResponse(render_options(dimension, found, request.query_params.getlist("kept")))
+    return HTMLResponse(render_options(dimension, served.values(obs, dimension)))
 
 
 @router.get("/{system}/{name}")
