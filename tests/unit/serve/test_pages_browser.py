@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
 
-from pellucid.demo import SYSTEM
+from pellucid.demo import SYSTEM, load_demo
 from pellucid.figures import numbers
+from pellucid.serve.app import create_app
 from pellucid.serve.pages import PAGES
+from pellucid.serve.served import Served
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -257,6 +261,28 @@ def test_numbers_and_pictures_can_be_saved(visit):
         with visit.page.expect_download() as started:
             card.get_by_text(name, exact=True).click()
         assert Path(started.value.path()).read_bytes().startswith(start)
+
+
+def test_the_demo_can_be_loaded_from_the_first_page(browser, tmp_path):
+    new = str(tmp_path / "new")
+    app = create_app(Served(new), demo=lambda: load_demo(lake=new, decisions=3_000))
+    config = uvicorn.Config(app, host="127.0.0.1", log_level="warning")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as socket:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+        thread.start()
+        address = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        socket.listen()
+        visit = Visit(browser, address)
+        visit.page.goto(address)
+        visit.page.get_by_role("button", name="Load the demo data").click()
+        visit.page.get_by_text("Simulating a card-payments router").wait_for()
+        visit.page.wait_for_url("**/overview", timeout=200_000)
+        visit.page.locator(".kpi .value").first.wait_for(timeout=60_000)
+        visit.page.context.close()
+        server.should_exit = True
+        thread.join()
+    assert visit.complaints == []
 
 
 class TestJourneys:

@@ -250,7 +250,7 @@
       try {
         const state = await (await fetch("/demo", { signal: own.signal })).json();
         box.textContent = state.said;
-        if (state.is_done) { go("/", { isNew: false }); return; }
+        if (state.is_done) { location.assign("/"); return; }
       } catch { /* asked again in a second */ }
     }
   }
