@@ -122,6 +122,17 @@ def test_one_decision_is_told_and_the_list_finds_it(client, parts_of, obs):
     assert "nobody" in parts_of("decision?id=nobody")["story"]
 
 
+def test_a_retried_request_shows_every_attempt(parts_of, obs):
+    again = obs.decisions(where="attempt > 1", most=1).to_pylist()[0]
+    shown = parts_of(f"decision?id={again['decision_id']}")["attempts"]
+    found = obs.decisions(find=again["request_id"]).column("decision_id").to_pylist()
+    assert len(found) > 1
+    assert all(f"decision?id={own}" in shown for own in found)
+    once = obs.decisions(where="attempt = 1", most=200).to_pylist()
+    alone = next(row for row in once if obs.decisions(find=row["request_id"]).num_rows == 1)
+    assert not parts_of(f"decision?id={alone['decision_id']}")["attempts"].strip()
+
+
 def test_turning_pages_shows_every_decision_once(parts_of, obs):
     seen = []
     for page in (1, 2, 3):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from pellucid.errors import SpecError
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
@@ -11,24 +13,22 @@ from pellucid.report.told import report_story
 from pellucid.serve.page import Built, Choice, Page, Part, Scene, noun_of
 from pellucid.spec.system import Outcome
 
+LATEST_FIRST = "The latest first; open one to see what it went through"
 _MOST = 25
 _LAST_PAGE = 400
 
 
-def decisions_card(scene: Scene, *, title: str, first: int, most: int) -> Card | None:
-    """Return decisions of the view, the latest first, each with a link to its story.
+def decisions_card(scene: Scene, rows: pa.Table, title: str, subtitle: str) -> Card | None:
+    """Return decisions as `Observatory.decisions` lists them, each with a link to its story.
 
     Returns
     -------
     Card or None
-        None where no decision matches.
+        None of none.
     """
-    obs, asked = scene.obs, scene.asked
-    rows = obs.decisions(
-        find=scene.view.get("find"), where=asked.where, over=asked.window, first=first, most=most
-    )  # fmt: skip
     if not rows.num_rows:
         return None
+    obs = scene.obs
     system = obs.system
     outcomes = system.outcomes
     columns = (
@@ -48,8 +48,7 @@ def decisions_card(scene: Scene, *, title: str, first: int, most: int) -> Card |
         )
         for row in rows.to_pylist()
     )  # fmt: skip
-    return Card(title=title, subtitle="The latest first; open one to see what it went through",
-                table=Table(columns, body))  # fmt: skip
+    return Card(title=title, subtitle=subtitle, table=Table(columns, body))
 
 
 def _moved(row: dict[str, Any]) -> str | None:
@@ -68,13 +67,13 @@ def _outcome(value: float | None, outcome: Outcome) -> tuple[str, str] | None:
 
 def _list(scene: Scene) -> Built:
     page = _page_of(scene)
-    card = decisions_card(scene, title="Decisions", first=(page - 1) * _MOST, most=_MOST + 1)
-    if card is None or card.table is None:
-        return None
-    rows = card.table.rows
-    table = Table(card.table.columns, rows[:_MOST])
-    shown = Card(title=card.title, subtitle=f"{card.subtitle}; page {page}", table=table)
-    return Section(title="", cards=(shown,), links=_turns(scene, page, has_next=len(rows) > _MOST))
+    rows = scene.obs.decisions(
+        find=scene.view.get("find"), where=scene.asked.where, over=scene.asked.window,
+        first=(page - 1) * _MOST, most=_MOST + 1,
+    )  # fmt: skip
+    card = decisions_card(scene, rows.slice(0, _MOST), "Decisions", f"{LATEST_FIRST}; page {page}")
+    turns = _turns(scene, page, has_next=rows.num_rows > _MOST)
+    return None if card is None else Section(title="", cards=(card,), links=turns)
 
 
 def _turns(scene: Scene, page: int, *, has_next: bool) -> tuple[tuple[str, str], ...]:
@@ -101,6 +100,17 @@ def _choices(scene: Scene) -> tuple[Choice, ...]:
                    hint="Decision or request id"),)  # fmt: skip
 
 
+def _attempts(scene: Scene) -> Built:
+    own = scene.view.get("id")
+    found = scene.obs.decisions(find=own).to_pylist()
+    request = next((row["request_id"] for row in found if row["decision_id"] == own), "")
+    rows = scene.obs.decisions(find=request) if request else None
+    if rows is None or rows.num_rows < 2:
+        return None
+    card = decisions_card(scene, rows, "Every attempt of this request", LATEST_FIRST)
+    return Section(title="", cards=(card,)) if card else None
+
+
 def _story(scene: Scene) -> Built:
     return report_story(scene.asked, scene.view.get("id") or None, scene.order)
 
@@ -117,5 +127,8 @@ DECISIONS = Page(
 DECISION = Page(
     name="decision", title="Decision", group="", is_item=True, keys=lambda *_: {"id": ()},
     lead="One decision: who could be picked, how each scored, what the policy did, how it ended.",
-    parts=(Part(name="story", title="One decision, told in order", build=_story),),
+    parts=(
+        Part(name="story", title="One decision, told in order", build=_story),
+        Part(name="attempts", title="Every attempt", build=_attempts, empty=""),
+    ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from pellucid.report.monitoring import unusual_section
 from pellucid.report.sections import key_figures, policy_section, traffic_section
 from pellucid.serve.page import Built, Page, Part, Scene
 from pellucid.serve.pages.alerts import inbox_card, incidents_within
-from pellucid.serve.pages.decisions import decisions_card
+from pellucid.serve.pages.decisions import LATEST_FIRST, decisions_card
 
 _LATEST = 8
 
@@ -36,7 +36,8 @@ def _unusual(scene: Scene) -> Built:
 
 
 def _latest(scene: Scene) -> Built:
-    card = decisions_card(scene, title="Latest decisions", first=0, most=_LATEST)
+    rows = scene.obs.decisions(where=scene.asked.where, over=scene.asked.window, most=_LATEST)
+    card = decisions_card(scene, rows, "Latest decisions", LATEST_FIRST)
     return None if card is None else Section(title="", cards=(card,))
 
 
