@@ -17,6 +17,7 @@ TITLES = {
     "anomalies": "Judging the hours of many series by their past",
     "drift": "Drift of 50 columns",
     "rollups": "A year from hourly roll-ups, and from the rows",
+    "pages": "Overview of ten million decisions in a browser: seconds that who asks waits",
     "query": "Ten metrics by three dimensions over ten million decisions",
     "memory": "Peak memory of logging a file of 5 GB",
     "import": "What a service pays to import the logger",
