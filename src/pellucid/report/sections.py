@@ -32,8 +32,7 @@ def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
     wanted += [f"request_{rate.name}"] if rate else []
     wanted += ["override_rate"] if asked.obs.system.layers else []
     wanted = list(dict.fromkeys(name for name in wanted if name in asked.obs.metrics))
-    now = _totals(asked.rows(*wanted))
-    before = _totals(asked.rows(*wanted, window=asked.previous)) if asked.previous else {}
+    now, before = _both(asked, wanted)
     daily: dict[str, list[float | None]] = {}
     for row in asked.rows(*wanted, grain="1d").to_pylist():
         daily.setdefault(row["metric"], []).append(row["value"])
@@ -167,6 +166,17 @@ def _rate_by(asked: Asked, metric: str, label: str, dimension: str) -> Any:
     )
     rows = asked.rows(metric, by=[dimension], top=_MOST_VALUES)
     return rate_by(rows, dimension, title=label, previous=previous)
+
+
+def _both(asked: Asked, wanted: Sequence[str]) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Return the rows of the window and of the one before, asked for at once."""
+    if asked.previous is None:
+        return _totals(asked.rows(*wanted)), {}
+    rows = asked.obs.query(
+        *wanted, where=asked.where, over=[asked.window, asked.previous], as_of=asked.as_of
+    ).rows  # fmt: skip
+    is_now = pc.equal(rows.column("start_at"), pa.scalar(asked.window.start))
+    return _totals(rows.filter(is_now)), _totals(rows.filter(pc.invert(is_now)))
 
 
 def _totals(rows: pa.Table) -> dict[str, Row]:

@@ -17,9 +17,11 @@ from pellucid.schema.tables import TABLES
 from pellucid.store.lake import PARTITION, Lake
 from pellucid.store.parquet import read_columns
 
+Span = tuple[datetime, datetime]
 _CUT = timedelta(milliseconds=1)
 _MOST_HELD = 256
 _held: dict[tuple[object, ...], tuple[tuple[str, int, int], DeltaTable | None]] = {}
+_spans: dict[tuple[object, ...], tuple[tuple[str, int, int], Span | None]] = {}
 _lock = Lock()
 
 
@@ -115,11 +117,27 @@ def _last_commit(lake: Lake, name: str) -> tuple[str, int, int] | None:
     return last.name, found.st_mtime_ns, found.st_ino
 
 
-def time_span(lake: Lake, name: str) -> tuple[datetime, datetime] | None:
+def time_span(lake: Lake, name: str) -> Span | None:
     """Return the first and last instant of a table's time column, or None if it is empty.
 
     Read from the commit log, and from a file where the log may have cut an instant.
     """
+    commit = _last_commit(lake, name)
+    key = (lake.uri(name), lake.storage_options)
+    with _lock:
+        held = _spans.get(key)
+    if commit is not None and held is not None and held[0] == commit:
+        return held[1]
+    found = _time_span(lake, name)
+    if commit is not None:
+        with _lock:
+            if len(_spans) >= _MOST_HELD:
+                _spans.clear()
+            _spans[key] = (commit, found)
+    return found
+
+
+def _time_span(lake: Lake, name: str) -> Span | None:
     delta = _opened(lake, name)
     if delta is None:
         return None
