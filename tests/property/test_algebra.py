@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.engine.cells import merge
+from pellucid.errors import SpecError
 from pellucid.log.client import Logger
 from pellucid.observatory import Observatory, open_system
 from pellucid.spec.measure import Measure
@@ -133,6 +134,41 @@ def test_overlapping_windows_in_one_scan_are_each_right(obs: Observatory) -> Non
     ]  # fmt: skip
     key = lambda row: str(sorted((k, str(v)) for k, v in row.items()))  # noqa: E731
     assert sorted(map(key, together)) == sorted(map(key, apart))
+
+
+TOGETHER = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([*COUNTED, "traffic_share", "amount"]), min_size=1, max_size=3,
+                 unique=True),
+        st.lists(st.sampled_from(["country", "route", "currency"]), max_size=2, unique=True),
+        st.sampled_from(["", "1d"]), st.sampled_from([None, 1]),
+    ), min_size=1, max_size=3,
+)  # fmt: skip
+
+
+@given(TOGETHER)
+def test_questions_asked_together_are_answered_as_if_each_was_asked_alone(obs, wanted) -> None:
+    windows = [WEEK, Window(START + timedelta(days=2), START + timedelta(days=9))]
+    questions = [
+        obs.question(*metrics, by=by, grain=grain, top=top, over=windows, where="attempt = 1")
+        for metrics, by, grain, top in wanted
+    ]  # fmt: skip
+    together = obs.ask_together(questions)
+    for question, found in zip(questions, together, strict=True):
+        assert found.rows == obs.ask(question).rows
+
+
+def test_questions_about_different_rows_are_not_answered_together(obs) -> None:
+    one = obs.question("decision_count", over=WEEK)
+    for other in (
+        obs.question("decision_count", over=WEEK, where="attempt = 1"),
+        obs.question("decision_count", over=Window(WEEK.start, WEEK.end - timedelta(days=1))),
+    ):
+        with pytest.raises(SpecError, match="must be alike"):
+            obs.ask_together([one, other])
+    days, hours = (obs.question("decision_count", over=WEEK, grain=grain) for grain in ("1d", "1h"))
+    with pytest.raises(SpecError, match="must be alike"):
+        obs.ask_together([days, hours])
 
 
 @given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=4))

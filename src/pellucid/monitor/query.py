@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pellucid.engine.base import BUCKET, PERIOD, Engine, holds_weights, key_names
 from pellucid.engine.cells import merge
 from pellucid.engine.plan import Scan, make_scan
+from pellucid.errors import SpecError
 from pellucid.monitor.finalize import finalize
 from pellucid.monitor.top import largest_values, with_rest
 from pellucid.schema.files import TableFiles
@@ -125,18 +126,79 @@ def answer(
         ``denominator``, ``note``. Rates and shares are 0 to 1; money is in minor units. Where
         decisions are a sample, ``n`` counts rows that are stored, and all else is weighted.
     """
-    parts: list[pa.Table] = []
-    kept: dict[str, pa.Array] | None = None
-    for scan, files, metrics in planned(system, question, tables):
-        cells = engine.run(scan, files)
-        if question.top is not None and question.by:
-            if kept is None:
-                # The first metric says which values are large, so that all show the same ones.
-                rows = measures_of(metrics[0], is_weighted=scan.is_weighted)["n"]
-                counts = f"m{scan.measures.index(rows)}"
-                kept = largest_values(cells, question.by, counts, question.top)
-            cells = with_rest(cells, kept)
-        parts += list(_levels(system, question, scan, cells, metrics))
+    return answer_together(system, [question], engine, tables)[0]
+
+
+def answer_together(
+    system: System,
+    questions: Sequence[Question],
+    engine: Engine,
+    tables: Callable[[Scan], Mapping[str, TableFiles]],
+) -> list[pa.Table]:
+    """Run questions about the same rows, which are read once for each unit.
+
+    Cells of the finest breakdown among them merge exactly to that of each.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Alike but for metrics, breakdown, `top`, confidence and whether there is a grain.
+
+    Returns
+    -------
+    list of pyarrow.Table
+        The rows of each question, as of `answer`.
+
+    Raises
+    ------
+    SpecError
+        If they are about different rows.
+    """
+    parts: list[list[pa.Table]] = [[] for _ in questions]
+    kept: dict[int, dict[str, pa.Array]] = {}
+    for shared in _shared(questions):
+        for scan, files, metrics in planned(system, shared, tables):
+            cells = engine.run(scan, files)
+            for place, question in enumerate(questions):
+                own = tuple(metric for metric in metrics if metric in question.metrics)
+                if not own:
+                    continue
+                shown = cells
+                if question.top is not None and question.by:
+                    if place not in kept:
+                        # The first metric says which values are large, so that all show the same.
+                        rows = measures_of(own[0], is_weighted=scan.is_weighted)["n"]
+                        counts = f"m{scan.measures.index(rows)}"
+                        kept[place] = largest_values(cells, question.by, counts, question.top)
+                    shown = with_rest(cells, kept[place])
+                coarser = replace(scan, grain=question.grain)
+                parts[place] += _levels(system, question, coarser, shown, own)
+    return [_ordered(question, found) for question, found in zip(questions, parts, strict=True)]
+
+
+def _shared(questions: Sequence[Question]) -> Iterator[Question]:
+    """Yield, for each unit, the question whose cells answer every other."""
+    first = questions[0]
+    grains = {question.grain for question in questions} - {""}
+    alike = {(item.windows, item.as_of, item.where, item.segments) for item in questions}
+    if len(alike) > 1 or len(grains) > 1:
+        raise SpecError("query", [
+            "asks together what is not about the same rows: windows, as_of, where, segments and "
+            "grain must be alike"
+        ])  # fmt: skip
+    units = dict.fromkeys(metric.unit for item in questions for metric in item.metrics)
+    for unit in units:
+        asking = [item for item in questions if any(own.unit == unit for own in item.metrics)]
+        yield replace(
+            first, grain="".join(grains),
+            metrics=tuple(dict.fromkeys(
+                metric for item in asking for metric in item.metrics if metric.unit == unit
+            )),
+            by=tuple(dict.fromkeys(name for item in asking for name in item.by)),
+        )  # fmt: skip
+
+
+def _ordered(question: Question, parts: Sequence[pa.Table]) -> pa.Table:
     if not parts:
         return _empty(question)
     rows = pa.concat_tables(parts)

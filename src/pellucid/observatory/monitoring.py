@@ -17,7 +17,7 @@ from pellucid.metrics.catalogue import pick_metrics
 from pellucid.monitor.answer import Answer
 from pellucid.monitor.comparison import OTHER, SIDE, Comparison, compare_answers
 from pellucid.monitor.consistency import contradictions
-from pellucid.monitor.query import WHOLE, Question, answer, planned
+from pellucid.monitor.query import WHOLE, Question, answer_together, planned
 from pellucid.monitor.rollups.build import Refreshed
 from pellucid.monitor.rollups.sources import READ
 from pellucid.monitor.rollups.upkeep import RolledEngine, Sources, refresh_all
@@ -91,8 +91,27 @@ class Monitoring(Opened):
 
     def ask(self, question: Question) -> Answer:
         """Answer a question."""
-        rows = answer(self.system, question, self._rolled, self.files)
-        return Answer(rows, question.by, question.metrics, question.as_of)
+        return self.ask_together([question])[0]
+
+    def ask_together(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer questions about the same rows, which are read once for all of them.
+
+        Parameters
+        ----------
+        questions : sequence of Question
+            Over the same windows, under the same condition and segments, as of the same instant;
+            one may have a grain where another has none.
+
+        Raises
+        ------
+        SpecError
+            If they are about different rows.
+        """
+        found = answer_together(self.system, questions, self._rolled, self.files)
+        return [
+            Answer(rows, question.by, question.metrics, question.as_of)
+            for rows, question in zip(found, questions, strict=True)
+        ]
 
     def compare(
         self,

@@ -17,8 +17,10 @@ from pellucid.figures.pivot import heat_table
 from pellucid.figures.rates import rate_by, rate_over_time
 from pellucid.figures.table import Column, Table
 from pellucid.figures.traffic import share_over_time
+from pellucid.monitor.query import Question
 from pellucid.report.content import Card, KeyFigure, Section
 from pellucid.report.questions import Asked
+from pellucid.windows import Window
 
 Row = dict[str, Any]
 _MOST_REASONS = 12
@@ -32,15 +34,38 @@ def key_figures(asked: Asked) -> tuple[KeyFigure, ...]:
     wanted += [f"request_{rate.name}"] if rate else []
     wanted += ["override_rate"] if asked.obs.system.layers else []
     wanted = list(dict.fromkeys(name for name in wanted if name in asked.obs.metrics))
-    now, before = _both(asked, wanted)
-    daily: dict[str, list[float | None]] = {}
-    for row in asked.rows(*wanted, grain="1d").to_pylist():
-        daily.setdefault(row["metric"], []).append(row["value"])
+    totals, daily, amounts = _figures(asked, wanted)
+    now, before = _of_window(totals, asked.window), {}
+    if asked.previous is not None:
+        before = _of_window(totals, asked.previous)
+    days: dict[str, list[float | None]] = {}
+    for row in daily.to_pylist():
+        if row["start_at"] >= asked.window.start:
+            days.setdefault(row["metric"], []).append(row["value"])
     figures = [
-        _key_figure(asked, name, now[name], before.get(name), tuple(daily.get(name, ())))
+        _key_figure(asked, name, now[name], before.get(name), tuple(days.get(name, ())))
         for name in wanted
     ]
-    return (*figures, *_amount(asked))
+    return (*figures, *_amount(asked, amounts))
+
+
+def _figures(asked: Asked, wanted: Sequence[str]) -> list[pa.Table]:
+    """Return the totals, the days and the amounts by currency: one reading of the rows for all."""
+    windows = [asked.window, *([asked.previous] if asked.previous else [])]
+
+    def question(*metrics: str, by: Sequence[str] = (), grain: str = "") -> Question:
+        return asked.obs.question(*metrics, by=by, grain=grain, where=asked.where, over=windows,
+                                  as_of=asked.as_of)  # fmt: skip
+
+    answers = asked.obs.ask_together([
+        question(*wanted), question(*wanted, grain="1d"), question("amount", by=["currency"])
+    ])  # fmt: skip
+    return [found.rows for found in answers]
+
+
+def _of_window(rows: pa.Table, window: Window) -> dict[str, Row]:
+    found = rows.filter(pc.equal(rows.column("start_at"), pa.scalar(window.start)))
+    return {row["metric"]: row for row in found.to_pylist()}
 
 
 def traffic_section(asked: Asked, order: Sequence[str]) -> Section:
@@ -168,21 +193,6 @@ def _rate_by(asked: Asked, metric: str, label: str, dimension: str) -> Any:
     return rate_by(rows, dimension, title=label, previous=previous)
 
 
-def _both(asked: Asked, wanted: Sequence[str]) -> tuple[dict[str, Row], dict[str, Row]]:
-    """Return the rows of the window and of the one before, asked for at once."""
-    if asked.previous is None:
-        return _totals(asked.rows(*wanted)), {}
-    rows = asked.obs.query(
-        *wanted, where=asked.where, over=[asked.window, asked.previous], as_of=asked.as_of
-    ).rows  # fmt: skip
-    is_now = pc.equal(rows.column("start_at"), pa.scalar(asked.window.start))
-    return _totals(rows.filter(is_now)), _totals(rows.filter(pc.invert(is_now)))
-
-
-def _totals(rows: pa.Table) -> dict[str, Row]:
-    return {row["metric"]: row for row in rows.to_pylist()}
-
-
 def _key_figure(
     asked: Asked, name: str, now: Row, before: Row | None, spark: tuple[float | None, ...]
 ) -> KeyFigure:
@@ -216,9 +226,12 @@ def _interval(row: Row, shown: Callable[[float | None], str]) -> str:
     return f"95% interval {shown(row['low']).removesuffix('%')}–{shown(row['high'])}"
 
 
-def _amount(asked: Asked) -> list[KeyFigure]:
-    rows = asked.rows("amount", by=["currency"]).to_pylist()
-    found = [row for row in rows if row["level"] == "currency" and row["currency"] and row["value"]]
+def _amount(asked: Asked, rows: pa.Table) -> list[KeyFigure]:
+    found = [
+        row for row in rows.to_pylist()
+        if row["level"] == "currency" and row["currency"] and row["value"]
+        and row["start_at"] == asked.window.start
+    ]  # fmt: skip
     if not found:
         return []
     top = max(found, key=lambda row: row["n"])

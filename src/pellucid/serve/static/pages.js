@@ -2,7 +2,7 @@
 // Navigation without reloading, parts that are asked for one by one, popovers; nothing is kept
 // here: a page's state is its address.
 (() => {
-  const AT_ONCE = 3, SLOW_MS = 1200, BAR_MS = 120;
+  const AT_ONCE = 3, SLOW_MS = 1200, BAR_MS = 120, ALONE_MS = 1000;
   const root = document.documentElement;
   const main = document.getElementById("main"), rail = document.getElementById("rail");
   const said = document.getElementById("said"), bar = document.getElementById("progress");
@@ -16,6 +16,11 @@
   };
 
   // ---- figures: drawn when they come near ----
+  // The script that draws keeps a browser busy for long: numbers are shown before it runs.
+  const plotly = document.getElementById("plotly");
+  const loadPlotly = () => requestAnimationFrame(() => setTimeout(() => {
+    if (!plotly.src) plotly.src = plotly.dataset.address;
+  }));
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
@@ -70,9 +75,11 @@
     const worker = async () => {
       while (waiting.length && !own.signal.aborted) await ask(waiting.shift());
     };
-    // What stands on top is read first: it does not share the server with the rest.
-    if (waiting.length) await ask(waiting.shift());
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    // What stands on top is read first: for a second it does not share the server with the rest.
+    const first = waiting.length ? ask(waiting.shift()) : null;
+    await Promise.race([first, new Promise((done) => setTimeout(done, ALONE_MS))]);
+    loadPlotly();
+    await Promise.all([first, ...Array.from({ length: AT_ONCE }, worker)]);
     if (own.signal.aborted) return;
     root.dataset.ready = "1";
     say(`${document.title} is shown`);
@@ -120,6 +127,7 @@
       main.replaceChildren(...found.getElementById("main").childNodes);
       rail.replaceChildren(...found.getElementById("rail").childNodes);
       if (isNew) history.pushState(null, "", reply.url);
+      shown = location.pathname + location.search;
       if (!isSame) { scrollTo(0, 0); main.focus({ preventScroll: true }); }
       begin();
     } catch (error) {
@@ -143,7 +151,11 @@
     event.preventDefault();
     go(to.href);
   });
-  addEventListener("popstate", () => go(location.href, { isNew: false }));
+  // A move within a page, such as to its content, is no other page.
+  let shown = location.pathname + location.search;
+  addEventListener("popstate", () => {
+    if (location.pathname + location.search !== shown) go(location.href, { isNew: false });
+  });
 
   // ---- the form above a page ----
   function addressOf(form) {
