@@ -11,6 +11,7 @@ from pellucid.log.client import Logger
 from pellucid.metrics.checks import propose_checks
 from pellucid.observatory import Observatory, open_system
 from pellucid.report.build import write_report
+from pellucid.spec.check import Checks
 from pellucid.testing.worlds import payment_world
 from pellucid.windows import WEEK
 
@@ -71,12 +72,17 @@ def watch_demo(lake: str) -> Iterator[str]:
     obs = open_system(lake, system=SYSTEM)
     obs.roll_up()
     yield "  rolled up by the hour"
-    checks = propose_checks(obs.system)
+    checks = demo_checks(lake)
     end = obs.window("1h").end
     obs.monitor(checks, now=end - WEEK)
     run = obs.monitor(checks, now=end)
     found = obs.incidents()
     yield f"  watched {run.series:,} series for a week: {len(found)} incidents"
+
+
+def demo_checks(lake: str) -> Checks:
+    """Return the checks that watch the demo."""
+    return propose_checks(open_system(lake, system=SYSTEM).system)
 
 
 def _findings(obs: Observatory) -> Iterator[str]:

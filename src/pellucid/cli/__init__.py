@@ -109,7 +109,7 @@ def _add_demo(commands: Commands) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from pellucid.demo import run_demo, watch_demo
+    from pellucid.demo import demo_checks, run_demo, watch_demo
 
     for line in run_demo(
         lake=options.lake, report=options.report, decisions=options.decisions, seed=options.seed
@@ -121,7 +121,7 @@ def _demo(options: argparse.Namespace) -> int:
     for line in watch_demo(options.lake):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-    return serve_lake(options.lake, None, options.port)
+    return serve_lake(options.lake, None, options.port, demo_checks(options.lake))
 
 
 def _add_init(commands: Commands) -> None:

@@ -7,6 +7,7 @@ import getpass
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 from pellucid.cli.options import Commands, add_command, add_lake
 from pellucid.errors import MissingExtraError
@@ -65,6 +66,7 @@ def serve_lake(lake: str, system: str | None, port: int, checks: object = None) 
         socket.listen()
         sys.stdout.write(f"Pages at http://127.0.0.1:{socket.getsockname()[1]}/ (Ctrl+C ends)\n")
         sys.stdout.flush()
+        Thread(target=served.warm, daemon=True).start()
         server.run(sockets=[socket])
     return 0
 

@@ -61,6 +61,8 @@ class Table:
         A last row for the whole.
     marked : tuple of int
         Positions of rows to set off, for example the chosen candidate.
+    is_whole : bool, default True
+        Whether no row is left out, so that a reader may sort them.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     total: tuple[Cell, ...] | None = None
     marked: tuple[int, ...] = ()
+    is_whole: bool = True
 
     def __post_init__(self) -> None:
         rows = (*self.rows, *(() if self.total is None else (self.total,)))
@@ -138,6 +141,14 @@ _PARTS = {"money": ("minor units", "currency"), "interval": ("low", "high"), "he
 def _csv_heads(column: Column) -> tuple[str, ...]:
     parts = _PARTS.get(column.kind)
     return (column.label,) if parts is None else tuple(f"{column.label} {p}" for p in parts)
+
+
+def sort_key(column: Column, cell: Cell) -> float | str | None:
+    """Return what a cell is sorted by where that is not its text: a number, or a time as text."""
+    value = cell[0] if column.kind in _PARTS and cell is not None else cell
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if column.is_number and numbers.is_known(value) else None
 
 
 def _csv_values(column: Column, cell: Cell) -> tuple[Any, ...]:

@@ -107,7 +107,7 @@ def _anomalies(asked: Asked) -> Card | None:
         title="Against their own past",
         subtitle=f"Hours of the last {(end - start).days} days that level, season and chance do "
         "not explain; the largest is drawn",
-        findings=(found.told,), figure=expected_band(found) if table.rows else None,
+        findings=found.findings, figure=expected_band(found) if table.rows else None,
     )  # fmt: skip
 
 

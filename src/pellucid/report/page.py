@@ -16,7 +16,14 @@ from pellucid.errors import MissingExtraError
 from pellucid.figures.figure import CONFIG, plotly_script, script_json
 from pellucid.figures.tokens import css_variables
 from pellucid.report.content import ReportContent
-from pellucid.report.views import Anchors, csv_json, figure_json, sparkline, table_view
+from pellucid.report.views import (
+    Anchors,
+    csv_json,
+    figure_json,
+    sparkline,
+    table_view,
+    widths,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -94,7 +101,21 @@ def tools(
         "figure_json": lambda figure: Markup(figure_json(figure)),  # noqa: S704 - escaped by us
         "csv_json": lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us
         "sparkline": sparkline,
+        "widths": widths,
+        "with_code": with_code,
     }
+
+
+def with_code(text: str) -> Any:
+    """Return text as HTML, with what stands between backticks as code."""
+    from markupsafe import Markup
+
+    pieces = text.split("`")
+    coded = range(1, len(pieces) - 1, 2)
+    return Markup().join(
+        Markup("<code>{}</code>").format(piece) if place in coded else piece
+        for place, piece in enumerate(pieces)
+    )
 
 
 def style() -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pellucid.figures.figure import Figure, script_json
 from pellucid.figures.numbers import is_known
-from pellucid.figures.table import SMALL_N, Column, Table, cell_text
+from pellucid.figures.table import SMALL_N, Column, Table, cell_text, sort_key
 from pellucid.figures.tokens import candidate_tokens
+from pellucid.report.content import Card, Width
 
 Scale = tuple[float, float]
 _SMALL_SHARE = 0.5
 _LONG_TEXT = 28
 _TONES = {"good", "bad", "warn"}
+_CUT_FROM = 25
+_SPANS: Mapping[Width, int] = {"full": 12, "wide": 7, "half": 6, "narrow": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,19 @@ class CellView:
     share: float | None = None
     title: str = ""
     href: str = ""
+    key: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A table as the template prints it."""
+    """A table as the template prints it; a cut one shows its first rows until asked for all."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[CellView, ...], ...]
     total: tuple[CellView, ...] | None
     marked: frozenset[int]
+    can_sort: bool
+    is_cut: bool
 
 
 @dataclass(slots=True)
@@ -69,7 +75,10 @@ def table_view(table: Table, candidates: Sequence[str]) -> TableView:
     heat = _heat_scale(table)
     rows = tuple(_row_view(table.columns, row, dots, scales, heat) for row in table.rows)
     total = table.total and _row_view(table.columns, table.total, {}, scales, None)
-    return TableView(table.columns, rows, total, frozenset(table.marked))
+    return TableView(
+        table.columns, rows, total, frozenset(table.marked),
+        can_sort=table.is_whole and len(rows) > 1, is_cut=table.is_whole and len(rows) > _CUT_FROM,
+    )  # fmt: skip
 
 
 def _row_view(
@@ -80,7 +89,7 @@ def _row_view(
     heat: Scale | None,
 ) -> tuple[CellView, ...]:
     return tuple(
-        _cell_view(column, cell, dots, longest, heat)
+        replace(_cell_view(column, cell, dots, longest, heat), key=sort_key(column, cell))
         for column, cell, longest in zip(columns, row, scales, strict=True)
     )
 
@@ -99,7 +108,7 @@ def _cell_view(
     if column.kind == "candidate":
         return CellView(text, dot=dots.get(text, ""))
     if column.kind == "link":
-        return CellView(text, href=cell[1])
+        return CellView(text, css="words" if len(text) > _LONG_TEXT else "", href=cell[1])
     if column.kind == "pill":
         return CellView(text, css="pill-cell", tone=cell[1] if cell[1] in _TONES else "plain")
     if column.kind == "points" and not text.startswith("±"):
@@ -142,6 +151,21 @@ def _heat_scale(table: Table) -> Scale | None:
         if column.kind == "heat" and cell is not None and is_known(cell[0]) and cell[1] >= SMALL_N
     ]
     return (min(values), max(values)) if values else None
+
+
+def widths(cards: Sequence[Card]) -> tuple[Width, ...]:
+    """Return the width of each card; one that would stand alone in its row takes all of it."""
+    rows: list[list[Width]] = []
+    used = 12
+    for card in cards:
+        span = _SPANS[card.width]
+        if used + span > 12:
+            rows.append([])
+            used = 0
+        rows[-1].append(card.width)
+        used += span
+    alone: list[Width] = ["full"]
+    return tuple(width for row in rows for width in (alone if len(row) == 1 else row))
 
 
 def css_colour(token: str) -> str:

@@ -143,6 +143,12 @@ def labels_of(obs: Observatory) -> dict[str, str]:
     return {**known, system.candidate.name: noun_of(obs), "arm": "Arm"}
 
 
+def place_text(obs: Observatory, where: Sequence[tuple[str, str]]) -> str:
+    """Return a place in words, such as ``Card country BR, Route cedar-direct``."""
+    labels = labels_of(obs)
+    return ", ".join(f"{labels.get(name, name)} {value}" for name, value in where) or "everywhere"
+
+
 def noun_of(obs: Observatory) -> str:
     """Return what a candidate is called for people."""
     candidate = obs.system.candidate

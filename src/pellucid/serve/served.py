@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar
 
-from pellucid.errors import EngineError, UnknownNameError
+from pellucid.errors import EngineError, PellucidError, UnknownNameError
 from pellucid.figures.tokens import candidate_order
 from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory, open_system
@@ -75,6 +76,15 @@ class Served:
             with self._lock:
                 self._opened[name] = held
         return held
+
+    def warm(self) -> None:
+        """Open every system, so that who asks first need not wait for it.
+
+        What cannot be read is said to who asks for it.
+        """
+        for name in self.names():
+            with suppress(PellucidError):
+                self.order(self.open(name))
 
     def order(self, obs: Observatory) -> tuple[str, ...]:
         """Return a system's candidates in the order that fixes their colours everywhere."""

@@ -117,6 +117,13 @@ def _last_commit(lake: Lake, name: str) -> tuple[str, int, int] | None:
     return last.name, found.st_mtime_ns, found.st_ino
 
 
+def written_at(lake: Lake, name: str) -> datetime | None:
+    """Return when the last commit to a table was made, or None where there is no table."""
+    delta = _opened(lake, name)
+    last = delta.history(1) if delta is not None else []
+    return datetime.fromtimestamp(last[0]["timestamp"] / 1000, UTC) if last else None
+
+
 def time_span(lake: Lake, name: str) -> Span | None:
     """Return the first and last instant of a table's time column, or None if it is empty.
 

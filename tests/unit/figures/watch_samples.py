@@ -47,7 +47,7 @@ def anomalies(*kinds: str) -> Anomalies:
                  "effect": -0.4, "weeks": 4, "weeks_alike": 4}]  # fmt: skip
     return Anomalies(
         _table(rows, "metric"), _table(series, "metric"), _table(patterns, "metric"),
-        f"{len(kinds)} anomalies in 2 series.", ("route",), (RATE, COUNT), 2, 0, 0,
+        (f"{len(kinds)} anomalies in 2 series.",), ("route",), (RATE, COUNT), 2, 0, 0,
     )  # fmt: skip
 
 

@@ -60,8 +60,8 @@ class Anomalies(Tabular):
     patterns : pyarrow.Table
         Weekdays on which one series differs from the others of its metric: ``metric``, the `by`
         dimensions, ``weekday``, ``effect``, ``weeks``, ``weeks_alike``, ``since``, ``p_value``.
-    told : str
-        The finding, as a paragraph.
+    findings : tuple of str
+        What was found, in sentences.
     by : tuple of str
     metrics : tuple of Metric
     looked_at, too_little, without_season : int
@@ -72,12 +72,17 @@ class Anomalies(Tabular):
     rows: pa.Table
     series: pa.Table
     patterns: pa.Table
-    told: str
+    findings: tuple[str, ...]
     by: tuple[str, ...]
     metrics: tuple[Metric, ...]
     looked_at: int
     too_little: int
     without_season: int
+
+    @property
+    def told(self) -> str:
+        """The findings, as a paragraph."""
+        return " ".join(self.findings)
 
 
 def report(watched: Sequence[Watched], by: Sequence[str], window: Window) -> Anomalies:
@@ -95,7 +100,7 @@ def report(watched: Sequence[Watched], by: Sequence[str], window: Window) -> Ano
     looked_at = sum(len(item.is_enough) for item in judged)
     too_little = sum(int((~item.is_enough).sum()) for item in judged)
     without = sum(int((item.is_enough & ~item.has_season).sum()) for item in judged)
-    told = [_told(found, watched, window, looked_at), *_told_patterns(watched)]
+    told = [*_told(found, watched, window, looked_at), *_told_patterns(watched)]
     if too_little:
         told.append(
             f"{too_little:,} of the series had less than 7 days before and were not judged."
@@ -104,7 +109,7 @@ def report(watched: Sequence[Watched], by: Sequence[str], window: Window) -> Ano
         told.append(f"{without:,} had less than 14 days before and were judged without a season.")
     return Anomalies(
         _rows(found, watched, by), _series(found, watched, by), _patterns(watched, by),
-        " ".join(told), tuple(by), tuple(item.metric for item in watched),
+        tuple(told), tuple(by), tuple(item.metric for item in watched),
         looked_at, too_little, without,
     )  # fmt: skip
 
@@ -183,17 +188,17 @@ def _patterns(watched: Sequence[Watched], by: Sequence[str]) -> pa.Table:
 
 def _told(
     found: Sequence[Finding], watched: Sequence[Watched], window: Window, looked_at: int
-) -> str:
+) -> list[str]:
     counted = f"{looked_at:,} series" if looked_at != 1 else "the one series"
     if not found:
-        return f"Nothing stands out in {counted} of {window}."
+        return [f"Nothing stands out in {counted} of {window}."]
     said = [_said(item, watched[item.metric]) for item in found[:_MOST_NAMED]]
     more = len(found) - len(said)
     count = f"{len(found):,} {'anomaly' if len(found) == 1 else 'anomalies'}"
-    return (
+    return [
         f"{count} in {counted} of {window}; of such finds at most {MOST_FALSE:.0%} are expected to "
-        f"be chance. {' '.join(said)}{f' And {more:,} more.' if more else ''}"
-    )
+        "be chance.", *said, *([f"And {more:,} more."] if more else []),
+    ]  # fmt: skip
 
 
 def _said(item: Finding, watched: Watched) -> str:
@@ -220,8 +225,8 @@ def _told_patterns(watched: Sequence[Watched]) -> list[str]:
             size = f"{abs(item.effect):.1%}" if own.judged.series.kind != "value" else (
                 _number(own.metric, abs(item.effect)))  # fmt: skip
             said.append(
-                f"{_name(own, item.series)} is {size} {sign} the others each "
-                f"{_WEEKDAYS[item.weekday]}, in {item.weeks_alike} of {item.weeks} weeks."
+                f"Each {_WEEKDAYS[item.weekday]}, {_name(own, item.series)}: {size} {sign} the "
+                f"others, in {item.weeks_alike} of {item.weeks} weeks."
             )
     return said
 

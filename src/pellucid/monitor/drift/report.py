@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ _RANKS: tuple[Verdict, ...] = (
     "moved", "no values", "slightly", "constant", "steady", "too few rows",
 )  # fmt: skip
 _MOST_NAMED = 5
+_MOST_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ def _largest_move(drift: Drift) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.4g}".replace("-", "−")
+    decimals = 3 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:,.{max(decimals, 0)}f}" if decimals <= _MOST_DECIMALS else f"{value:.4g}"
+    return text.replace("-", "−")
 
 
 def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:

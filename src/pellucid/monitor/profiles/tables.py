@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.errors import UnknownNameError
 from pellucid.spec.sources import physical_column
-from pellucid.spec.system import System
+from pellucid.spec.system import Dimension, System
 
 CANDIDATES, DECISIONS, ATTRIBUTIONS = "candidates", "decisions", "attributions"
 
@@ -60,19 +60,21 @@ def profiled_columns(system: System, *, attributed: Sequence[str] = ()) -> tuple
         Profiled("eligible_count", "Eligible candidates", "eligibility", DECISIONS,
                  "eligible_count"),
         Profiled("propensity", "Propensity", "decision", DECISIONS, "propensity"),
-        Profiled("amount_minor", "Amount", "dimension", DECISIONS, "amount_minor"),
-        *(Profiled(_dimension_name(item.name, features), item.label or item.name, "dimension",
-                   DECISIONS, physical_column(system, "decision", item.name))
-          for item in system.dimensions),
+        Profiled("amount_minor", "Amount, in minor units", "dimension", DECISIONS, "amount_minor"),
+        *(_dimension(system, item, features) for item in system.dimensions),
         *(Profiled(f"attribution of {name}", f"Attribution of {features.get(name, name)}",
                    "attribution", ATTRIBUTIONS, f"a_{name}") for name in attributed),
     ]  # fmt: skip
     return tuple({item.name: item for item in found}.values())
 
 
-def _dimension_name(name: str, features: Mapping[str, str]) -> str:
+def _dimension(system: System, item: Dimension, features: Mapping[str, str]) -> Profiled:
+    label, column = item.label or item.name, physical_column(system, "decision", item.name)
     # What the model was given may differ from what is true: both are watched.
-    return f"dimension {name}" if name in features else name
+    if item.name in features:
+        return Profiled(f"dimension {item.name}", f"{label} (dimension)", "dimension", DECISIONS,
+                        column)  # fmt: skip
+    return Profiled(item.name, label, "dimension", DECISIONS, column)
 
 
 def picked(columns: Iterable[Profiled], names: Sequence[str]) -> tuple[Profiled, ...]:

@@ -126,6 +126,30 @@ const pellucid = (() => {
     else savePicture(tool.dataset.picture, tool.dataset.name, tool.dataset.format);
   });
 
+  // Cells without a value stay last, whichever way a table is sorted.
+  function sortBy(head) {
+    const body = head.closest("table").tBodies[0], place = head.cellIndex;
+    const first = head.classList.contains("num") ? "descending" : "ascending";
+    const order = !head.ariaSort ? first : head.ariaSort === "ascending" ? "descending" : "ascending";
+    head.parentElement.querySelectorAll("[aria-sort]").forEach((other) => { other.ariaSort = null; });
+    head.ariaSort = order;
+    const keyed = [...body.rows].map((row) => {
+      const cell = row.cells[place], text = cell.textContent.trim();
+      return { row, key: cell.dataset.key ?? (cell.classList.contains("none") ? null : text) };
+    });
+    const isNumber = head.classList.contains("num"), way = order === "ascending" ? 1 : -1;
+    keyed.sort((a, b) => {
+      if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
+      return way * (isNumber ? a.key - b.key : a.key.localeCompare(b.key));
+    });
+    body.append(...keyed.map((item) => item.row));
+  }
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest(".grid .sort")?.closest("th"), all = event.target.closest(".all-rows");
+    if (head) sortBy(head);
+    if (all) all.previousElementSibling.querySelector(".cut").classList.remove("cut");
+  });
+
   // Paper is white and narrow: print in the light colours, no wider than a page on its side.
   const PAPER = 960;
   addEventListener("beforeprint", () => {

@@ -16,7 +16,7 @@ from pellucid.figures.table import Column, Table
 from pellucid.monitor.incidents.incident import STATES, Alert, Incident
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, Section
-from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of
+from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of, place_text
 from pellucid.serve.view import View
 from pellucid.windows import DAY, Window, midnight, parse_instant
 
@@ -66,16 +66,18 @@ def inbox_card(scene: Scene, found: Sequence[Incident], *, title: str) -> Card |
     if not found:
         return None
     plain = incidents_table(found)
-    place = [item.label for item in plain.columns].index("What")
-    columns = tuple(Column(item.label, "link") if at == place else item
+    labels = [item.label for item in plain.columns]
+    what, where = labels.index("What"), labels.index("Where")
+    columns = tuple(Column(item.label, "link") if at == what else item
                     for at, item in enumerate(plain.columns))  # fmt: skip
-    rows = tuple(
-        (*row[:place], (row[place], scene.link("incident", id=item.incident_id)),
-         *row[place + 1 :])
-        for row, item in zip(plain.rows, found, strict=True)
-    )  # fmt: skip
+    rows = []
+    for row, item in zip(plain.rows, found, strict=True):
+        cells = list(row)
+        cells[what] = (row[what], scene.link("incident", id=item.incident_id))
+        cells[where] = place_text(scene.obs, item.cause.slice)
+        rows.append(tuple(cells))
     return Card(title=title, subtitle="One for each cause, the costliest first",
-                table=Table(columns, rows))  # fmt: skip
+                table=Table(columns, tuple(rows)))  # fmt: skip
 
 
 def _inbox(scene: Scene) -> Built:
@@ -124,8 +126,9 @@ def _evidence(scene: Scene) -> Built:
         Column("Value"), Column("Expected"), Column("n", "count"), Column("Why"),
     )  # fmt: skip
     rows = tuple(
-        ((item.severity, _TONES[item.severity]), item.label, _place(item.slice), item.since_at,
-         _value(scene, item, item.value), _value(scene, item, item.expected), item.n, item.why)
+        ((item.severity, _TONES[item.severity]), item.label, place_text(scene.obs, item.slice),
+         item.since_at, _value(scene, item, item.value), _value(scene, item, item.expected),
+         item.n, item.why)
         for item in incident.alerts
     )  # fmt: skip
     told = Card(title="What was told as one", table=Table(columns, rows),
@@ -138,10 +141,6 @@ def _value(scene: Scene, alert: Alert, value: float) -> str | None:
         return None
     metric = scene.obs.metrics.get(alert.subject)
     return written(value, metric) if metric else numbers.rate(value)
-
-
-def _place(where: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in where) or "everywhere"
 
 
 def _course(scene: Scene, incident: Incident) -> Card | None:
@@ -166,7 +165,7 @@ def _course(scene: Scene, incident: Incident) -> Card | None:
             layout["shapes"].append(shape)
             layout["annotations"] = [*layout.get("annotations", []), note]
     return Card(
-        title=f"{cause.label}, {_place(cause.slice)}",
+        title=f"{cause.label}, {place_text(obs, cause.slice)}",
         subtitle="The time from when it began to when it was last seen is shaded",
         figure=replace(figure, layout=layout),
     )  # fmt: skip
@@ -178,7 +177,7 @@ def _told(scene: Scene) -> Mapping[str, Any]:
     muted = incident.muted_until
     return {
         "title": incident.title, "incident": incident, "tone": _TONES[incident.severity],
-        "place": _place(incident.cause.slice), "lost": lost_text(incident),
+        "place": place_text(scene.obs, incident.cause.slice), "lost": lost_text(incident),
         "started": numbers.instant(incident.started_at),
         "opened": numbers.instant(incident.opened_at), "last": numbers.instant(incident.last_at),
         "muted_until": numbers.instant(muted),

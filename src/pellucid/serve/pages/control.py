@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.errors import DataError, SpecError
 from pellucid.figures.arms import arms
+from pellucid.figures.rows import Row
 from pellucid.figures.series import kind_of
 from pellucid.figures.table import Column, Kind, Table
 from pellucid.report.content import Card, Section
@@ -31,7 +32,7 @@ def _segments(scene: Scene) -> Built:
         Column("n control", "count"),
     )  # fmt: skip
     body = tuple(
-        (row["segment"] or "All of it", (row["verdict"], _TONES[row["verdict"]]) if row["verdict"]
+        (_segment(scene, row), (row["verdict"], _TONES[row["verdict"]]) if row["verdict"]
          else None, row["value"], row["baseline"], row["change"], row["shrunk"],
          row["shrunk_low"], row["shrunk_high"], row["n"], row["baseline_n"])
         for row in rows[: _MOST + 1]
@@ -42,6 +43,13 @@ def _segments(scene: Scene) -> Built:
         findings=(found.told,), table=Table(columns, body),
     )  # fmt: skip
     return Section(title="", cards=(card, *_by_dimension(scene)))
+
+
+def _segment(scene: Scene, row: Row) -> str:
+    name = row["dimensions"]
+    if not name:
+        return "All of it"
+    return f"{labels_of(scene.obs).get(name, name)} {row['segment'].removeprefix(f'{name} ')}"
 
 
 def _by_dimension(scene: Scene) -> tuple[Card, ...]:

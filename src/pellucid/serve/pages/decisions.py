@@ -48,7 +48,7 @@ def decisions_card(scene: Scene, rows: pa.Table, title: str, subtitle: str) -> C
         )
         for row in rows.to_pylist()
     )  # fmt: skip
-    return Card(title=title, subtitle=subtitle, table=Table(columns, body))
+    return Card(title=title, subtitle=subtitle, table=Table(columns, body, is_whole=False))
 
 
 def _moved(row: dict[str, Any]) -> str | None:

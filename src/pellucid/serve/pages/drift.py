@@ -11,6 +11,7 @@ from pellucid.monitor.drift.report import DriftReport
 from pellucid.report.content import Card, Section
 from pellucid.serve.page import Built, Choice, Page, Part, Scene
 from pellucid.serve.pages.compared import compared
+from pellucid.serve.pages.health import refused_card
 
 _MOST = 60
 _TONES = {"error": "bad", "warning": "warn"}
@@ -66,15 +67,19 @@ def _order(scene: Scene) -> Built:
     return Section(title="", cards=(card,))
 
 
+def _refused(scene: Scene) -> Built:
+    return Section(title="", cards=(refused_card(scene),))
+
+
 def _store(scene: Scene) -> Built:
     findings = [item for item in scene.obs.check() if item.severity != "ok"]
     columns = (Column("Severity", "pill"), Column("Table"), Column("What"))
     body = tuple(((item.severity, _TONES.get(item.severity, "")), item.table, item.what)
                  for item in findings)  # fmt: skip
-    said = "Files are whole, records agree with each other, and nothing waits in quarantine."
+    said = "Files are whole, and records agree with each other."
     card = Card(
         title="What is wrong in the store",
-        subtitle="Files, agreement of records, rows set aside; over the whole log",
+        subtitle="Files, and whether records agree; over the whole log",
         findings=() if body else (said,), table=Table(columns, body) if body else None,
     )  # fmt: skip
     return Section(title="", cards=(card,))
@@ -99,9 +104,12 @@ DRIFT = Page(
     parts=(
         Part(name="one", title="One column", build=_one, empty=""),
         Part(name="columns", title="Columns that moved", build=_columns),
-        Part(name="store", title="What is wrong in the store", build=_store),
+        Part(name="refused", title="Rows refused", build=_refused),
         Part(name="order", title="Do features matter as before?", build=_order,
              empty="Too little is explained on both sides; `pellucid attribute` explains more."),
+        Part(name="store", title="What is wrong in the store", build=_store,
+             asks_first="Reads every file, and sets all records against each other: a few seconds "
+             "for each million rows."),
     ),
     keys=_keys, choices=_choices,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.figures import numbers
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
-from pellucid.serve.page import Built, Page, Part, Scene, noun_of
+from pellucid.serve.page import Built, Page, Part, Scene, noun_of, place_text
 
 _MOST_MISSED = 10
 
@@ -22,7 +22,8 @@ def _rules(scene: Scene) -> Built:
     )  # fmt: skip
     missed = Table(
         (Column("Where"), Column("Right in", "rate"), Column("Decisions", "count")),
-        tuple((f"{row['dimension']} {row['value']}", row["fidelity"], round(row["decisions"]))
+        tuple((place_text(scene.obs, [(row["dimension"], row["value"])]), row["fidelity"],
+               round(row["decisions"]))
               for row in found.groups.slice(0, _MOST_MISSED).to_pylist()),
     )  # fmt: skip
     cards = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pellucid.figures.series import series_over_time
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
-from pellucid.schema.tables import MODELS, TABLES
+from pellucid.schema.tables import MODELS
 from pellucid.serve.page import Built, Page, Part, Scene
-from pellucid.store.reader import read_rows, snapshot, time_span
+from pellucid.serve.pages.health import refused_card, tables_card
+from pellucid.store.reader import read_rows
 from pellucid.windows import WEEK
 
 _HOURLY = WEEK
@@ -15,27 +16,15 @@ _HOURLY = WEEK
 
 def _records(scene: Scene) -> Built:
     obs, asked = scene.obs, scene.asked
-    rows = []
-    for name, table in TABLES.items():
-        held = snapshot(obs.lake, name)
-        if not held.files:
-            continue
-        span = time_span(obs.lake, name)
-        rows.append((name, table.a_row_is, held.row_count, len(held.files),
-                     *(span or (None, None))))  # fmt: skip
-    columns = (
-        Column("Table"), Column("A row is"), Column("Rows", "count"), Column("Files", "count"),
-        Column("First (UTC)", "time"), Column("Last (UTC)", "time"),
-    )  # fmt: skip
     hourly = asked.rows("decision_count", grain="1h" if asked.window.end - asked.window.start
                         <= _HOURLY else "1d")  # fmt: skip
     cards = (
-        Card(title="What is logged", table=Table(columns, tuple(rows)),
-             subtitle="Tables of the standard record"),
+        tables_card(scene),
         Card(title="Decisions over time", subtitle="A gap is an hour or day without any",
              figure=series_over_time(hourly, obs.metrics["decision_count"])),
+        refused_card(scene),
     )  # fmt: skip
-    return Section(title="Records", cards=cards)
+    return Section(title="Health of logging", cards=cards)
 
 
 def _models(scene: Scene) -> Built:
@@ -87,7 +76,7 @@ SYSTEM = Page(
     name="system", title="Records & definitions", group="System",
     lead="What is logged, by which models, and what every number means.",
     parts=(
-        Part(name="records", title="Records", build=_records),
+        Part(name="records", title="Health of logging", build=_records),
         Part(name="models", title="Models", build=_models, empty="No model was logged."),
         Part(name="definitions", title="Definitions", build=_definitions),
     ),

@@ -2,7 +2,7 @@
 // Navigation without reloading, parts that are asked for one by one, popovers; nothing is kept
 // here: a page's state is its address.
 (() => {
-  const AT_ONCE = 3, SLOW_MS = 1200, BAR_MS = 120, ALONE_MS = 1000;
+  const AT_ONCE = 3, SLOW_MS = 1200, BAR_MS = 120, ALONE_MS = 1000, UNSEEN_MS = 250;
   const root = document.documentElement;
   const main = document.getElementById("main"), rail = document.getElementById("rail");
   const said = document.getElementById("said"), bar = document.getElementById("progress");
@@ -18,14 +18,19 @@
   // ---- figures: drawn when they come near ----
   // The script that draws keeps a browser busy for long: numbers are shown before it runs.
   const plotly = document.getElementById("plotly");
-  const loadPlotly = () => requestAnimationFrame(() => setTimeout(() => {
-    if (!plotly.src) plotly.src = plotly.dataset.address;
-  }));
+  const loadPlotly = () => { if (!plotly.src) plotly.src = plotly.dataset.address; };
+  // A tab that is not looked at paints nothing.
+  const painted = () => new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, UNSEEN_MS);
+  });
+  // One by one, so that a click or a number never waits for more than one figure.
+  let drawing = Promise.resolve();
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       near.unobserve(entry.target);
-      pellucid.draw(entry.target);
+      drawing = drawing.then(() => entry.target.isConnected && pellucid.draw(entry.target)).then(painted);
     }
   }, { rootMargin: "300px" });
   const drawWithin = (box) =>
@@ -78,6 +83,7 @@
     // What stands on top is read first: for a second it does not share the server with the rest.
     const first = waiting.length ? ask(waiting.shift()) : null;
     await Promise.race([first, new Promise((done) => setTimeout(done, ALONE_MS))]);
+    await painted();
     loadPlotly();
     await Promise.all([first, ...Array.from({ length: AT_ONCE }, worker)]);
     if (own.signal.aborted) return;
