@@ -7,6 +7,7 @@ import getpass
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from socket import IPPROTO_TCP, TCP_NODELAY
 from threading import Thread
 
 from pellucid.cli.options import Commands, add_command, add_lake
@@ -63,6 +64,9 @@ def serve_lake(lake: str, system: str | None, port: int, checks: object = None) 
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         # Who reads the address may ask at once: connections queue until the server is up.
+        # asyncio sets it only where a socket names its protocol, which uvicorn's does not: without
+        # it an answer in two packets takes 40 ms longer.
+        socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         socket.listen()
         sys.stdout.write(f"Pages at http://127.0.0.1:{socket.getsockname()[1]}/ (Ctrl+C ends)\n")
         sys.stdout.flush()
