@@ -13,9 +13,10 @@ from playwright.sync_api import Page, sync_playwright
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 PAGES = (
-    "overview", "explore", "explore?rows=country&columns=route", "layers", "drift", "performance",
-    "control", "alerts?state=all", "traffic", "change?range=7d", "why", "groups", "rules",
-    "decisions", "system",
+    "overview", "explore", "explore?rows=country&columns=route",
+    "explore?metric=decision_count&rows=issuer&show=chart&range=14d", "layers", "drift",
+    "performance", "control", "alerts?state=all", "traffic", "change?range=7d", "why", "groups",
+    "rules", "decisions", "system",
 )  # fmt: skip
 TALLEST = 9_000
 

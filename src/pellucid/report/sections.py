@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.errors import ExplainError
+from pellucid.explain.traffic.flow import Flow
 from pellucid.figures import numbers
 from pellucid.figures.arms import arms
 from pellucid.figures.flow import moves_table, policy_flow
@@ -24,6 +26,7 @@ from pellucid.windows import Window
 
 Row = dict[str, Any]
 _MOST_REASONS = 12
+_MOST_MOVES = 8
 _MOST_VALUES = 24
 
 
@@ -94,8 +97,17 @@ def traffic_section(asked: Asked, order: Sequence[str]) -> Section:
     return Section(title="What was routed where, with what result", cards=tuple(cards))
 
 
-def policy_section(asked: Asked, order: Sequence[str]) -> Section | None:
-    """Return what each policy layer changed, or None where there is no flow."""
+def policy_section(
+    asked: Asked, order: Sequence[str], *,
+    decisions_with: Callable[[Mapping[str, str]], str] | None = None,
+) -> Section | None:  # fmt: skip
+    """Return what each policy layer changed, or None where there is no flow.
+
+    Parameters
+    ----------
+    decisions_with : callable, optional
+        From values by column to where a server lists the decisions that have them.
+    """
     try:
         flow = asked.obs.flow(over=asked.window, where=asked.where, as_of=asked.as_of)
     except ExplainError:
@@ -118,9 +130,22 @@ def policy_section(asked: Asked, order: Sequence[str]) -> Section | None:
              subtitle="Where the model wanted to send traffic, and what each layer changed",
              figure=policy_flow(flow, order=order)),
         Card(title="Layer by layer", findings=tuple(findings), width="narrow"),
-        Card(title="Largest moves", table=moves_table(flow, most=8), width="wide"),
+        Card(title="Largest moves", table=_moves(flow, decisions_with), width="wide"),
     )  # fmt: skip
     return Section(title="What the policy changed", cards=cards)
+
+
+def _moves(flow: Flow, decisions_with: Callable[[Mapping[str, str]], str] | None) -> Table:
+    table = moves_table(flow, most=_MOST_MOVES)
+    if decisions_with is None:
+        return table
+    picks = dict(zip(flow.stages, flow.picks, strict=True))
+    before = dict(zip(flow.stages[1:], flow.picks, strict=False))
+    rows = tuple(
+        (*row, ("decisions", decisions_with({before[row[0]]: row[1], picks[row[0]]: row[2]})))
+        for row in table.rows
+    )
+    return replace(table, columns=(*table.columns, Column("", "link")), rows=rows)
 
 
 def eligibility_section(asked: Asked) -> Section | None:

@@ -52,6 +52,10 @@ class Scene:
         """Return the address of another page with the filters of this one, or of a view."""
         return f"{self.base}/{page}{(view or self.view).asking(**own).query}"
 
+    def decisions_with(self, values: Mapping[str, str]) -> str:
+        """Return the address of the decisions of this view that have some values, by column."""
+        return self.link("decisions", self.view.also(values))
+
     @property
     def of_all_candidates(self) -> Scene:
         """The scene without a filter on the candidate, whose share would be all or nothing."""
@@ -186,6 +190,8 @@ class Page:
         system and its candidates.
     choices : callable
         What it offers to choose.
+    can_compare : bool
+        Whether it shows changes against the period before.
     is_item : bool
         Whether it is about one thing, named by its key ``id``, and not about a window.
     template : str
@@ -200,6 +206,7 @@ class Page:
     parts: tuple[Part, ...]
     keys: Callable[[Observatory, Sequence[str]], Mapping[str, Sequence[str]]] = no_keys
     choices: Callable[[Scene], tuple[Choice, ...]] = no_choices
+    can_compare: bool = False
     is_item: bool = False
     template: str = "page.html.j2"
     inner: Callable[[Scene], Mapping[str, Any]] = no_values

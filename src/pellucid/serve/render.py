@@ -25,7 +25,7 @@ from pellucid.serve.page import (
     labels_of,
 )
 from pellucid.serve.pages import PAGES
-from pellucid.serve.view import RANGES, View
+from pellucid.serve.view import COMPARE, RANGES, View
 from pellucid.spec.codec import fingerprint
 from pellucid.windows import DAY
 
@@ -198,6 +198,8 @@ def _controls(scene: Scene, page: Page, address: str) -> dict[str, Any]:
     return {
         "ranges": RANGES, "period": period_text(scene), "first_day": first.date(),
         "last_day": last.date(), "shown": shown, "clear_address": f"{address}{cleared.query}",
+        "can_compare": page.can_compare,
+        "is_uncovered": view.compare == COMPARE[0] and asked.previous is None,
         "choice_items": choices, "count": numbers.count, "as_of": numbers.instant(asked.as_of),
         "filter_items": [_filter_item(scene, name) for name in dimensions_of(scene.obs)],
     }  # fmt: skip

@@ -75,6 +75,11 @@ class View:
         kept = {**dict(self.filters), dimension: (MISSING if value is None else value,)}
         return replace(self, filters=tuple(sorted(kept.items())))
 
+    def also(self, values: Mapping[str, str]) -> View:
+        """Return the view of rows that have some values too, given by column."""
+        conditions = (_condition(name, (value,)) for name, value in values.items())
+        return replace(self, where=all_of(self.where, " AND ".join(conditions)))
+
     def without(self, dimension: str) -> View:
         """Return the view without a filter."""
         return replace(self, filters=tuple(

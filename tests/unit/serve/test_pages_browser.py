@@ -266,7 +266,7 @@ def test_numbers_and_pictures_can_be_saved(visit):
 def test_the_demo_can_be_loaded_from_the_first_page(browser, tmp_path):
     new = str(tmp_path / "new")
     app = create_app(Served(new), demo=lambda: load_demo(lake=new, decisions=3_000))
-    config = uvicorn.Config(app, host="127.0.0.1", log_level="warning")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning")
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})

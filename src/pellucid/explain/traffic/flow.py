@@ -31,6 +31,8 @@ class Flow:
     ----------
     stages : tuple of str
         Labels in order: the model, then each layer.
+    picks : tuple of str
+        Where decisions hold the pick of each stage.
     nodes : pyarrow.Table
         ``stage``, ``candidate``, ``decisions``, ``share`` of all decisions in the flow.
     links : pyarrow.Table
@@ -50,6 +52,7 @@ class Flow:
     """
 
     stages: tuple[str, ...]
+    picks: tuple[str, ...]
     nodes: pa.Table
     links: pa.Table
     results: pa.Table
@@ -109,7 +112,7 @@ def policy_flow(
     if pc.any(pc.not_equal(inside.column(columns[-1]), inside.column("chosen"))).as_py():
         labels.append(stages.last.label if stages.last.layers else "Final")
         columns.append("chosen")
-    return Flow(tuple(labels), _nodes(inside, labels, columns, total),
+    return Flow(tuple(labels), tuple(columns), _nodes(inside, labels, columns, total),
                 _links(inside, labels, columns, total), _results(inside), total, outside,
                 pc.sum(inside.column("m0")).as_py(), stages.notes)  # fmt: skip
 

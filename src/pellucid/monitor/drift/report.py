@@ -190,8 +190,10 @@ def _largest_move(drift: Drift) -> str:
 
 def _number(value: float) -> str:
     decimals = 3 - math.floor(math.log10(abs(value))) if value else 0
-    text = f"{value:,.{max(decimals, 0)}f}" if decimals <= _MOST_DECIMALS else f"{value:.4g}"
-    return text.replace("-", "−")
+    if decimals > _MOST_DECIMALS:
+        return f"{value:.4g}".replace("-", "−")
+    text = f"{value:,.{max(decimals, 0)}f}".replace("-", "−")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _told(found: Sequence[ColumnDrift], names: tuple[str, str]) -> str:

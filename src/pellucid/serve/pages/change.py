@@ -85,7 +85,7 @@ def _course(scene: Scene) -> Built:
 
 
 CHANGE = Page(
-    name="change", title="Why it changed", group="Explain",
+    name="change", title="Why it changed", group="Explain", can_compare=True,
     lead="A change against the period before, split into parts that add up to it exactly.",
     parts=(
         Part(name="parts", title="What made the change", build=_parts),

@@ -11,7 +11,7 @@ from pellucid.report.content import Card, Section
 from pellucid.serve.page import Built, Page, Part, Scene, labels_of
 
 _TONES = {"worse": "bad", "better": "good", "unclear": "", "too few": ""}
-_MOST = 40
+_MOST, _MOST_DRAWN = 40, 14
 _ARMS = "arm = 'ml' OR arm = 'control'"
 
 
@@ -60,8 +60,8 @@ def _by_dimension(scene: Scene) -> tuple[Card, ...]:
         Card(
             title=f"By {labels[name].lower()}", width="half",
             subtitle=f"{rate.label if rate else ''} of both arms with 95% intervals",
-            figure=arms(asked.rows(rate.name, by=[name, "arm"], where=_ARMS), name,
-                        title=rate.label),
+            figure=arms(asked.rows(rate.name, by=[name, "arm"], where=_ARMS, top=_MOST_DRAWN),
+                        name, title=rate.label),
         )
         for name in free if rate
     )  # fmt: skip

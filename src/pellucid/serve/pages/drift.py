@@ -99,7 +99,7 @@ def _choices(scene: Scene) -> tuple[Choice, ...]:
 
 
 DRIFT = Page(
-    name="drift", title="Drift & quality", group="Monitor",
+    name="drift", title="Drift & quality", group="Monitor", can_compare=True,
     lead="Which inputs, scores and decisions are not as they were, and what is wrong in the data.",
     parts=(
         Part(name="one", title="One column", build=_one, empty=""),

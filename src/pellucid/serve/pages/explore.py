@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from pellucid.figures import numbers
 from pellucid.figures.pivot import heat_table
+from pellucid.figures.rates import rate_by
 from pellucid.figures.rows import at_level
 from pellucid.figures.series import kind_of, series_over_time, written
 from pellucid.figures.table import Column, Table
+from pellucid.figures.values import value_by
 from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, KeyFigure, Section
@@ -28,6 +33,7 @@ def _keys(obs: Observatory, _: Sequence[str]) -> Mapping[str, Sequence[str]]:
         "rows": names,
         "columns": names,
         "grain": ("1h", "1d", "1w"),
+        "show": ("chart",),
     }
 
 
@@ -47,6 +53,8 @@ def _choices(scene: Scene) -> tuple[Choice, ...]:
         Choice(key="rows", label="Rows", options=dimensions, chosen=_rows(scene)),
         Choice(key="columns", label="Columns", options=(("", "none"), *dimensions),
                chosen=_columns(scene)),
+        Choice(key="show", label="As", options=(("", "Table"), ("chart", "Chart")),
+               chosen=scene.view.get("show")),
         Choice(key="grain", label="Over time by", options=grains, chosen=scene.view.get("grain")),
     )  # fmt: skip
 
@@ -83,8 +91,6 @@ def _whole(scene: Scene) -> Built:
 
 
 def _change(now: float | None, before: float | None, metric: Metric) -> str:
-    from pellucid.figures import numbers
-
     if now is None or before is None:
         return ""
     if metric.value_unit in ("share", "points"):
@@ -94,6 +100,8 @@ def _change(now: float | None, before: float | None, metric: Metric) -> str:
 
 def _table(scene: Scene) -> Built:
     metric, down, across = _metric(scene), _rows(scene), _columns(scene)
+    if scene.view.get("show"):
+        return _chart(scene, metric, down)
     labels = labels_of(scene.obs)
     rows = scene.obs.query(
         metric.name, by=[down, across] if across else [down], where=scene.asked.where,
@@ -111,7 +119,28 @@ def _table(scene: Scene) -> Built:
     title = f"{metric.label or metric.name} by {named.lower()}"
     title += f" and {labels.get(across, across).lower()}" if across else ""
     card = Card(title=title, subtitle=f"{subtitle}. Open a row to look into it.", table=table)
-    return Section(title="", cards=(card,))
+    return Section(title="", cards=(card,), links=_to_decisions(scene))
+
+
+def _chart(scene: Scene, metric: Metric, down: str) -> Built:
+    asked, named = scene.asked, labels_of(scene.obs).get(down, down)
+    rows = asked.rows(metric.name, by=[down], top=_TOP)
+    label = metric.label or metric.name
+    subtitle = "The largest groups, with 95% intervals where there are any"
+    if metric.value_unit != "share":
+        figure = value_by(rows, down, metric, name=named)
+    elif asked.previous is None:
+        figure = rate_by(rows, down, title=label)
+    else:
+        before = asked.rows(metric.name, by=[down], window=asked.previous, top=_TOP)
+        figure = rate_by(rows, down, title=label, previous=before)
+        subtitle += "; the tick is the period before"
+    card = Card(title=f"{label} by {named.lower()}", subtitle=subtitle, figure=figure)
+    return Section(title="", cards=(card,), links=_to_decisions(scene))
+
+
+def _to_decisions(scene: Scene) -> tuple[tuple[str, str], ...]:
+    return (("See the decisions", scene.link("decisions")),)
 
 
 def _linked(scene: Scene, table: Table, down: str) -> Table:
@@ -130,7 +159,8 @@ def _into(scene: Scene, down: str, value: str | None) -> Any:
         return (name, "")
     return (name, scene.link(
         "explore", scene.view.only(down, name), metric=_metric(scene).name,
-        rows=following[0] if following else down, grain=scene.view.get("grain"),
+        rows=following[0] if following else down, show=scene.view.get("show"),
+        grain=scene.view.get("grain"),
     ))  # fmt: skip
 
 
@@ -188,6 +218,7 @@ def _over_time(scene: Scene) -> Built:
         metric.name, by=[down], where=scene.asked.where, over=window, grain=grain,
         as_of=scene.asked.as_of, top=8,
     ).rows  # fmt: skip
+    split = split.filter(pa.array([not is_rest(name) for name in split.column(down).to_pylist()]))
     label = metric.label or metric.name
     named = labels_of(scene.obs).get(down, down).lower()
     cards = (
@@ -200,7 +231,7 @@ def _over_time(scene: Scene) -> Built:
 
 
 EXPLORE = Page(
-    name="explore", title="Explore", group="Monitor",
+    name="explore", title="Explore", group="Monitor", can_compare=True,
     lead="Any metric by any dimension, with exact totals; open a row to look into it.",
     parts=(
         Part(name="whole", title="The whole", build=_whole),

@@ -8,7 +8,7 @@ from pellucid.serve.page import Built, Page, Part, Scene
 
 
 def _flow(scene: Scene) -> Built:
-    return policy_section(scene.asked, scene.order)
+    return policy_section(scene.asked, scene.order, decisions_with=scene.decisions_with)
 
 
 def _effects(scene: Scene) -> Built:

@@ -28,7 +28,7 @@ def _traffic(scene: Scene) -> Built:
 
 
 def _policy(scene: Scene) -> Built:
-    return policy_section(scene.asked, scene.order)
+    return policy_section(scene.asked, scene.order, decisions_with=scene.decisions_with)
 
 
 def _unusual(scene: Scene) -> Built:
@@ -42,7 +42,7 @@ def _latest(scene: Scene) -> Built:
 
 
 OVERVIEW = Page(
-    name="overview", title="Overview", group="Monitor",
+    name="overview", title="Overview", group="Monitor", can_compare=True,
     lead="How much was decided, with what result, and what needs attention.",
     parts=(
         Part(name="key-figures", title="Key figures", build=_key_figures),

@@ -115,7 +115,7 @@ def _learned(scene: Scene) -> Built:
 
 
 TRAFFIC = Page(
-    name="traffic", title="Why this share", group="Explain",
+    name="traffic", title="Why this share", group="Explain", can_compare=True,
     lead="How much traffic one candidate gets, where, and what makes it so much.",
     parts=(
         Part(name="share", title="Share of traffic", build=_share),
