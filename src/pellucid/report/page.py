@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -110,11 +111,10 @@ def with_code(text: str) -> Any:
     """Return text as HTML, with what stands between backticks as code."""
     from markupsafe import Markup
 
-    pieces = text.split("`")
-    coded = range(1, len(pieces) - 1, 2)
+    code = Markup("<code>{}</code>")
+    pieces = re.split(r"`([^`]*)`", text)
     return Markup().join(
-        Markup("<code>{}</code>").format(piece) if place in coded else piece
-        for place, piece in enumerate(pieces)
+        code.format(piece) if place % 2 else piece for place, piece in enumerate(pieces)
     )
 
 

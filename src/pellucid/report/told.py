@@ -9,6 +9,7 @@ import pyarrow as pa
 from pellucid.engine.sql import instant
 from pellucid.explain.decisions import telling
 from pellucid.explain.decisions.story import Story
+from pellucid.figures import numbers
 from pellucid.figures.attribution import waterfall
 from pellucid.figures.candidates import candidate_scores
 from pellucid.figures.figure import Figure
@@ -36,6 +37,9 @@ def report_story(
     labels = {item.name: item.label or item.name for item in system.dimensions}
     facts = [(label, str(story.decision[name])) for name, label in labels.items()
              if name in story.decision]  # fmt: skip
+    amount, currency = (story.decision.get(name) for name in ("amount_minor", "currency"))
+    if amount is not None:
+        facts.append(("Amount", numbers.money(amount, currency)))
     return content.Story(
         heading="One decision, told in order", subtitle=picked, facts=tuple(facts), steps=steps
     )

@@ -136,7 +136,7 @@ class Choice:
 
 def dimensions_of(obs: Observatory) -> tuple[str, ...]:
     """Return what the pages of a system can be filtered by."""
-    return (*obs.system.dimension_names, obs.system.candidate.name, "arm")
+    return (*obs.system.dimension_names, obs.system.candidate.name, "arm", "currency")
 
 
 def labels_of(obs: Observatory) -> dict[str, str]:
@@ -144,7 +144,8 @@ def labels_of(obs: Observatory) -> dict[str, str]:
     system = obs.system
     every = (*system.dimensions, *system.candidate.dimensions)
     known = {item.name: item.label or item.name.replace("_", " ").capitalize() for item in every}
-    return {**known, system.candidate.name: noun_of(obs), "arm": "Arm"}
+    return {**known, system.candidate.name: noun_of(obs), "arm": "Arm",
+            "currency": "Currency"}  # fmt: skip
 
 
 def place_text(obs: Observatory, where: Sequence[tuple[str, str]]) -> str:

@@ -26,6 +26,7 @@ from pellucid.figures.quality import performance_over_time
 from pellucid.figures.rates import rate_by, rate_over_time
 from pellucid.figures.series import series_over_time
 from pellucid.figures.traffic import share_over_time
+from pellucid.figures.values import value_by
 
 HOSTILE = "<b onmouseover=x>&co</b>"
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -223,6 +224,7 @@ SAMPLES: dict[str, Callable[[], Figure]] = {
     "series_over_time": lambda: series_over_time(
         share_rows({"a": (0.6, 0.5), HOSTILE: (0.4, 0.5)}), RATE, "route"
     ),
+    "value_by": lambda: value_by(country_rows(), "country", RATE),
     "series_of_the_whole": lambda: series_over_time(daily({0: 0.84, 1: 0.8, 4: 0.85}), RATE),
 }
 
@@ -244,4 +246,5 @@ EMPTY: dict[str, Callable[[], Figure]] = {
     "incident_timeline": lambda: incident_timeline([], WINDOW),
     "drift_bars": lambda: drift_bars(drift(names=())),
     "series_over_time": lambda: series_over_time(daily({0: 0.8}).slice(0, 0), RATE),
+    "value_by": lambda: value_by(country_rows().slice(0, 0), "country", RATE),
 }

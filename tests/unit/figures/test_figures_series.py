@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from figure_samples import HOSTILE, daily, share_rows
 from watch_samples import COUNT, RATE, drift
 
 from pellucid.figures.drift import distribution, drift_bars, drift_table
 from pellucid.figures.series import kind_of, series_over_time, written
+from pellucid.figures.values import value_by
 from pellucid.spec.system import Metric
 
 
@@ -37,6 +39,35 @@ def test_of_more_than_eight_values_those_with_most_rows_are_drawn():
     figure = series_over_time(share_rows(shares), RATE, "route")
     assert len(figure.data) == 8
     assert len(figure.table.rows) == 8
+
+
+def test_bars_are_the_values_largest_first_and_the_rest_last():
+    rows = share_rows({"a": (0.2,), "b": (0.5,), "other (7 values)": (0.9,)})
+    figure = value_by(rows, "route", RATE, name="Route")
+    bars = figure.data[0]
+    assert bars["x"] == [0.5, 0.2, 0.9]
+    assert figure.layout["yaxis"]["ticktext"] == ["b", "a", "other (7 values)"]
+    assert [row[:2] for row in figure.table.rows] == [
+        ("b", 0.5), ("a", 0.2), ("other (7 values)", 0.9),
+    ]  # fmt: skip
+    assert figure.table.columns[0].label == "Route"
+
+
+def test_bars_end_at_their_intervals_and_counts_have_none():
+    rows = share_rows({"a": (0.2,)})
+    drawn = value_by(rows, "route", RATE)
+    row = figure_row(rows)
+    bars = drawn.data[0]
+    assert bars["error_x"]["array"] == [pytest.approx(row["high"] - 0.2)]
+    assert bars["error_x"]["arrayminus"] == [pytest.approx(0.2 - row["low"])]
+    for key in ("low", "high"):
+        place = rows.column_names.index(key)
+        rows = rows.set_column(place, key, pa.nulls(rows.num_rows, pa.float64()))
+    assert "error_x" not in value_by(rows, "route", COUNT).data[0]
+
+
+def figure_row(rows: pa.Table) -> dict:
+    return next(row for row in rows.to_pylist() if row["level"] == "route")
 
 
 def test_a_day_without_rows_breaks_the_line():

@@ -79,6 +79,15 @@ def test_a_light_request_does_not_queue_behind_heavy_ones():
     assert asyncio.run(ask()) == "light"
 
 
+def test_opening_ahead_leaves_what_cannot_be_read_to_who_asks(lake, tmp_path):
+    shutil.copytree(lake, tmp_path / "lake")
+    (tmp_path / "lake" / "broken").mkdir()
+    shutil.copytree(lake / SYSTEM / "decisions", tmp_path / "lake" / "broken" / "decisions")
+    served = Served(str(tmp_path / "lake"))
+    served.warm()
+    assert served.order(served.open(SYSTEM))
+
+
 def test_a_part_is_drawn_once_until_records_change(lake, tmp_path, obs):
     shutil.copytree(lake, tmp_path / "lake")
     own = pellucid.open(tmp_path / "lake", system=SYSTEM)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi.testclient import TestClient
+from served_lake import BASE
 
+import pellucid
 from pellucid.demo import SYSTEM
 from pellucid.figures import numbers
+from pellucid.serve.app import create_app
 from pellucid.serve.pages import PAGES
+from pellucid.serve.served import Served
 
 WITHOUT_ITEM = [name for name, page in PAGES.items() if not page.is_item]
 FAILED = "failed-card"
@@ -74,6 +83,92 @@ def test_a_row_of_explore_leads_into_it(client, parts_of):
     html = parts_of("explore?rows=country")["table"]
     link = re.search(r'href="([^"]+is\.country=BR[^"]*)"', html)[1].replace("&amp;", "&")
     assert "Card country: BR" in client.get(link).text
+
+
+def test_a_row_of_explore_keeps_what_is_shown(parts_of):
+    html = parts_of("explore?rows=country&metric=decision_count&grain=1d")["table"]
+    link = re.search(r'href="([^"]+is\.country=BR[^"]*)"', html)[1]
+    assert "metric=decision_count" in link
+    assert "grain=1d" in link
+
+
+@pytest.mark.parametrize("metric", ["decision_count", "approval_rate", "mean_score"])
+def test_explore_as_a_chart_draws_what_the_api_has(client, obs, metric):
+    address = f"/api/v1/{SYSTEM}/figures/explore/table?metric={metric}&rows=country&show=chart"
+    figure = client.get(address).json()[0]
+    rows = obs.query(metric, by=["country"], over=obs.window("30d")).finest.to_pylist()
+    drawn = max((trace["x"] for trace in figure["data"]), key=len)
+    assert sorted(drawn) == pytest.approx(sorted(row["value"] for row in rows), rel=1e-12)
+
+
+def test_amounts_are_of_one_currency_in_its_own_units(parts_of, obs):
+    shown = parts_of("explore?metric=amount&rows=country")
+    rows = obs.query("amount", by=["currency", "country"], over=obs.window("30d")).rows.to_pylist()
+    sizes = obs.query("decision_count", by=["currency"], over=obs.window("30d")).finest.to_pylist()
+    most = max(sizes, key=lambda row: row["n"])["currency"]
+    assert f"Amount in {most}" in shown["table"]
+    for row in rows:
+        if row["level"] == "currency,country":
+            own = numbers.number(row["value"] / 100)
+            assert (f">{own}<" in shown["table"]) == (row["currency"] == most), row
+    total = next(row for row in rows if row["level"] == "currency" and row["currency"] == most)
+    assert f'class="value">{numbers.number(total["value"] / 100)}<' in shown["whole"]
+    assert "are not added: filter by currency" in shown["whole"]
+
+
+def test_amounts_by_currency_are_each_in_its_own_units_and_never_added(parts_of, obs):
+    shown = parts_of("explore?metric=mean_amount&rows=currency")
+    rows = obs.query("mean_amount", by=["currency"], over=obs.window("30d")).finest.to_pylist()
+    for row in rows:
+        units = 1 if row["currency"] == "JPY" else 100
+        assert f">{numbers.number(row['value'] / units)}<" in shown["table"]
+    assert "never added" in shown["whole"]
+    assert "JPY" in parts_of("explore?metric=amount&is.currency=JPY")["whole"]
+
+
+def test_a_condition_keeps_the_decisions_that_meet_it(client, parts_of, obs):
+    address = "overview?where=amount_minor+%3E+50000"
+    expected = obs.query("decision_count", where="amount_minor > 50000").rows.to_pylist()[0]
+    assert f'class="value">{numbers.count(expected["value"])}<' in parts_of(address)["key-figures"]
+    assert 'value="amount_minor &gt; 50000"' in client.get(f"/{SYSTEM}/{address}").text
+
+
+def test_a_move_of_a_layer_leads_to_its_decisions(parts_of, client, obs):
+    html = parts_of("layers?is.country=BR")["flow"]
+    links = re.findall(r'<a href="([^"]+)">decisions</a>', html)
+    counts = re.findall(r'class="num"[^>]*data-key="(\d+)"', html.split("Largest moves")[-1])
+    assert len(links) == len(counts) > 3
+    for link, count in zip(links, counts, strict=True):
+        where = parse_qs(urlsplit(link.replace("&amp;", "&")).query)["where"][0]
+        found = obs.query("decision_count", where=f"country = 'BR' AND {where}").rows
+        assert found.column("value")[0].as_py() == int(count)
+    assert "/decision?" in parts_of(links[0].replace("&amp;", "&").split("/", 2)[2])["list"]
+
+
+def test_pages_offer_a_comparison_only_where_they_show_one(client):
+    for name in WITHOUT_ITEM:
+        html = client.get(f"/{SYSTEM}/{name}?compare=none").text
+        assert ('<select name="compare">' in html) == PAGES[name].can_compare
+        assert f'href="/{SYSTEM}/overview?compare=none"' in html
+    assert "not recorded whole" in client.get(f"/{SYSTEM}/overview?range=30d").text
+    for query in ("range=7d", "range=30d&compare=none"):
+        assert "not recorded whole" not in client.get(f"/{SYSTEM}/overview?{query}").text
+
+
+def test_a_refused_row_is_shown_with_why(lake, tmp_path):
+    shutil.copytree(lake, tmp_path / "lake")
+    at = datetime(2026, 10, 5, tzinfo=UTC)
+    logger = pellucid.Logger(SYSTEM, to=tmp_path / "lake")
+    logger.outcomes(pa.table({
+        "decision_id": ["x", "<b>", None], "outcome": ["nope", "nope", "approved"],
+        "value": [1.0, 1.0, 1.0], "outcome_at": [at] * 3, "recorded_at": [at] * 3,
+    }))  # fmt: skip
+    own = TestClient(create_app(Served(str(tmp_path / "lake"))), base_url=BASE)
+    for address in ("drift/part/refused", "system/part/records"):
+        html = own.get(f"/{SYSTEM}/{address}").text
+        assert "3 rows wait in quarantine" in html
+        assert "&#39;nope&#39;" in html
+        assert re.search(r'data-key="2">2<', html)
 
 
 def test_a_candidates_share_is_of_all_even_where_it_is_filtered(parts_of, obs):

@@ -201,6 +201,47 @@ def test_keyboard_alone_reaches_the_content_and_the_filters(visit):
     assert visit.page.evaluate("document.activeElement.textContent").startswith("Card country")
 
 
+def test_a_long_table_is_cut_until_asked_for_and_sorts_by_its_headings(visit):
+    visit.go("control")
+    card = visit.page.locator("section.card", has_text="against the control arm, by segment").first
+    rows = card.locator("tbody tr:visible")
+    assert rows.count() == 15
+    every = card.locator("tbody tr").count()
+    heading = card.get_by_role("button", name="n control", exact=True)
+    heading.click()
+    shown = [int(text.replace(",", "")) for text in rows.locator("td:last-child").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+    assert card.locator('th[aria-sort="descending"]').inner_text().startswith("n control")
+    card.get_by_role("button", name=f"Show all {every} rows").click()
+    assert rows.count() == every
+    assert not card.locator(".all-rows").is_visible()
+    heading.click()
+    shown = [int(text.replace(",", "")) for text in rows.locator("td:last-child").all_inner_texts()]
+    assert shown == sorted(shown)
+    card.get_by_role("button", name="Likely difference").click()
+    assert rows.first.locator("td").nth(4).inner_text().startswith("+")
+    assert rows.last.locator("td").nth(4).inner_text() == "–"
+
+
+def test_a_condition_is_typed_and_a_wrong_one_is_explained(visit):
+    visit.go("decisions")
+    visit.page.locator("summary", has_text="Condition").click()
+    visit.page.get_by_label("Only decisions where").fill("attempt = 2")
+    visit.page.get_by_role("button", name="Apply", exact=True).last.click()
+    visit.page.wait_for_url("**where=attempt**")
+    visit.wait()
+    assert visit.page.locator("tbody th, tbody td").count()
+    links = visit.page.locator("a[href*='/decision?']").all_inner_texts()
+    assert links
+    assert all(link.endswith("-2") for link in links)
+    visit.page.locator("summary", has_text="Condition").click()
+    visit.page.get_by_label("Only decisions where").fill("atempt = 2")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**where=atempt**")
+    visit.wait()
+    assert "atempt" in visit.page.locator(".failed-card").inner_text()
+
+
 def test_a_slow_part_is_asked_for_and_can_be_cancelled(visit):
     visit.go("traffic")
     visit.page.get_by_role("button", name="Look").click()
@@ -340,7 +381,9 @@ class TestJourneys:
         visit.arrive()
         visit.follow("Drift & quality")
         assert re.search(r"Of \d+ columns", visit.text)
-        assert "What is wrong in the store" in visit.text
+        assert "No row was refused" in visit.text
+        visit.page.get_by_role("button", name="Look").click()
+        visit.page.get_by_text("Files are whole, and records agree").wait_for(timeout=60_000)
 
     def test_is_the_model_calibrated(self, visit):
         visit.go("overview")

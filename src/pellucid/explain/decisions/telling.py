@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pellucid.explain.decisions.story import Attribution, CandidateView, StageView, Story
+from pellucid.schema.currencies import minor_decimals
 from pellucid.spec.system import Outcome, System
 from pellucid.windows import parse_duration
 
@@ -180,8 +181,10 @@ def _label(outcome: Outcome) -> str:
 
 
 def _money(amount_minor: int, currency: str | None) -> str:
-    # Currencies differ in how many decimals a minor unit stands for, so both are shown as logged.
-    return f"{amount_minor:,} minor units{f' of {currency}' if currency else ''}"
+    if not currency:
+        return f"{amount_minor:,} minor units"
+    decimals = minor_decimals(currency)
+    return f"{amount_minor / 10**decimals:,.{decimals}f} {currency}"
 
 
 def _tiny(value: float) -> str:

@@ -176,7 +176,8 @@ def _told(scene: Scene) -> Mapping[str, Any]:
     view = _about(incident, scene)
     muted = incident.muted_until
     return {
-        "title": incident.title, "incident": incident, "tone": _TONES[incident.severity],
+        "title": incident.title, "incident": incident,
+        "tone": "good" if incident.state == "resolved" else _TONES[incident.severity],
         "place": place_text(scene.obs, incident.cause.slice), "lost": lost_text(incident),
         "started": numbers.instant(incident.started_at),
         "opened": numbers.instant(incident.opened_at), "last": numbers.instant(incident.last_at),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +19,11 @@ from pellucid.monitor.top import is_rest
 from pellucid.observatory import Observatory
 from pellucid.report.content import Card, KeyFigure, Section
 from pellucid.serve.page import Built, Choice, Page, Part, Scene, dimensions_of, labels_of
+from pellucid.serve.pages.amounts import CURRENCY, in_major_units, in_one_currency
 from pellucid.spec.system import Metric
-from pellucid.windows import DAY
+from pellucid.windows import DAY, Window
 
-_TOP = 30
+_TOP, _LINES = 30, 8
 _ACROSS = 12
 _LONG = 3 * DAY
 
@@ -73,19 +75,60 @@ def _columns(scene: Scene) -> str:
     return "" if found == _rows(scene) else found
 
 
+@dataclass(frozen=True, slots=True)
+class _Explored:
+    """The metric that is explored, over the rows that it is asked of.
+
+    Attributes
+    ----------
+    scene : Scene
+        Of one currency, where the metric is an amount.
+    metric : Metric
+    left_out : str
+        Which currencies are not shown; empty where all are.
+    """
+
+    scene: Scene
+    metric: Metric
+    left_out: str
+
+    @property
+    def label(self) -> str:
+        return self.metric.label or self.metric.name
+
+    def rows(
+        self, *by: str, grain: str = "", window: Window | None = None, top: int | None = None
+    ) -> pa.Table:
+        asked = self.scene.asked
+        found = asked.rows(self.metric.name, by=list(by), grain=grain, window=window, top=top)
+        return in_major_units(found, self.metric)
+
+    def said(self, subtitle: str) -> str:
+        """Return a subtitle, with what is not in the numbers."""
+        return f"{subtitle}. {self.left_out}" if self.left_out else subtitle
+
+
+def _explored(scene: Scene) -> _Explored:
+    by = (_rows(scene), _columns(scene))
+    return _Explored(*in_one_currency(scene, _metric(scene), by))
+
+
 def _whole(scene: Scene) -> Built:
-    metric = _metric(scene)
-    row = scene.asked.rows(metric.name).to_pylist()[0]
+    asked = _explored(scene)
+    metric, previous = asked.metric, scene.asked.previous
+    if metric.value_unit == "money" and CURRENCY in (_rows(scene), _columns(scene)):
+        return None
+    row = asked.rows().to_pylist()[0]
     change = ""
-    if scene.asked.previous:
-        before = scene.asked.rows(metric.name, window=scene.asked.previous).to_pylist()[0]
+    if previous:
+        before = asked.rows(window=previous).to_pylist()[0]
         change = _change(row["value"], before["value"], metric)
     ends = ""
     if row["low"] is not None and row["high"] is not None:
         ends = f"95% interval {written(row['low'], metric)} to {written(row['high'], metric)}"
     figure = KeyFigure(
-        label=metric.label or metric.name, value=written(row["value"], metric), interval=ends,
-        n=f"n {row['n']:,} {metric.unit}s", definition=metric.meaning, change=change,
+        label=asked.label, value=written(row["value"], metric), interval=ends, change=change,
+        n=f"n {row['n']:,} {metric.unit}s", definition=asked.said(metric.meaning.rstrip(".")),
     )  # fmt: skip
     return Section(title="", kpis=(figure,))
 
@@ -99,43 +142,42 @@ def _change(now: float | None, before: float | None, metric: Metric) -> str:
 
 
 def _table(scene: Scene) -> Built:
-    metric, down, across = _metric(scene), _rows(scene), _columns(scene)
+    down, across, asked = _rows(scene), _columns(scene), _explored(scene)
     if scene.view.get("show"):
-        return _chart(scene, metric, down)
+        return _chart(scene, asked, down)
     labels = labels_of(scene.obs)
-    rows = scene.obs.query(
-        metric.name, by=[down, across] if across else [down], where=scene.asked.where,
-        over=scene.asked.window, as_of=scene.asked.as_of, top=_ACROSS if across else _TOP,
-    ).rows  # fmt: skip
+    by = (down, across) if across else (down,)
+    rows = asked.rows(*by, top=_ACROSS if across else _TOP)
     if not at_level(rows, (down,)):
         return None
     named = labels.get(down, down)
-    if across and metric.value_unit == "share":
+    if across and asked.metric.value_unit == "share":
         table = _linked(scene, heat_table(rows, down, across, row_label=named), down)
         subtitle = "Cells with few rows are dimmed; n on hover"
     else:
-        table = _list(scene, rows, metric, down, across)
+        table = _list(scene, asked, rows, by)
         subtitle = "With 95% intervals; the largest groups, all others added up as one"
-    title = f"{metric.label or metric.name} by {named.lower()}"
+    title = f"{asked.label} by {named.lower()}"
     title += f" and {labels.get(across, across).lower()}" if across else ""
-    card = Card(title=title, subtitle=f"{subtitle}. Open a row to look into it.", table=table)
+    card = Card(title=title, table=table,
+                subtitle=asked.said(f"{subtitle}. Open a row to look into it"))  # fmt: skip
     return Section(title="", cards=(card,), links=_to_decisions(scene))
 
 
-def _chart(scene: Scene, metric: Metric, down: str) -> Built:
-    asked, named = scene.asked, labels_of(scene.obs).get(down, down)
-    rows = asked.rows(metric.name, by=[down], top=_TOP)
-    label = metric.label or metric.name
+def _chart(scene: Scene, asked: _Explored, down: str) -> Built:
+    named, previous = labels_of(scene.obs).get(down, down), scene.asked.previous
+    rows = asked.rows(down, top=_TOP)
     subtitle = "The largest groups, with 95% intervals where there are any"
-    if metric.value_unit != "share":
-        figure = value_by(rows, down, metric, name=named)
-    elif asked.previous is None:
-        figure = rate_by(rows, down, title=label)
+    if asked.metric.value_unit != "share":
+        figure = value_by(rows, down, asked.metric, name=named)
+    elif previous is None:
+        figure = rate_by(rows, down, title=asked.label)
     else:
-        before = asked.rows(metric.name, by=[down], window=asked.previous, top=_TOP)
-        figure = rate_by(rows, down, title=label, previous=before)
+        before = asked.rows(down, window=previous, top=_TOP)
+        figure = rate_by(rows, down, title=asked.label, previous=before)
         subtitle += "; the tick is the period before"
-    card = Card(title=f"{label} by {named.lower()}", subtitle=subtitle, figure=figure)
+    card = Card(title=f"{asked.label} by {named.lower()}", subtitle=asked.said(subtitle),
+                figure=figure)  # fmt: skip
     return Section(title="", cards=(card,), links=_to_decisions(scene))
 
 
@@ -164,14 +206,16 @@ def _into(scene: Scene, down: str, value: str | None) -> Any:
     ))  # fmt: skip
 
 
-def _list(scene: Scene, rows: Any, metric: Metric, down: str, across: str) -> Table:
-    labels, kind = labels_of(scene.obs), kind_of(metric)
-    before = _before(scene, metric, [down, across] if across else [down])
-    by = (down, across) if across else (down,)
+def _list(scene: Scene, asked: _Explored, rows: pa.Table, by: tuple[str, ...]) -> Table:
+    labels, kind = labels_of(scene.obs), kind_of(asked.metric)
+    before = _before(asked, by)
+    down, across = by[0], by[-1] if len(by) > 1 else ""
+    # Counts and totals are what they are: they have no interval.
+    ends = ("low", "high") if rows.column("low").null_count < rows.num_rows else ()
     columns = (
         Column(labels.get(down, down), "link"),
         *((Column(labels.get(across, across)),) if across else ()),
-        Column(metric.label or metric.name, kind), Column("Low", kind), Column("High", kind),
+        Column(asked.label, kind), *((Column("Low", kind), Column("High", kind)) if ends else ()),
         Column("n", "count"),
         *((Column("Period before", kind),) if before else ()),
         Column("", "link"),
@@ -187,54 +231,54 @@ def _list(scene: Scene, rows: Any, metric: Metric, down: str, across: str) -> Ta
             else None
         )
         own = ((str(row[across]) if row[across] is not None else "(missing)"),) if across else ()
-        return (into, *own, row["value"], row["low"], row["high"], row["n"], *earlier, decisions)
+        values = (row[key] for key in ("value", *ends, "n"))
+        return (into, *own, *values, *earlier, decisions)
 
     found = sorted(at_level(rows, by), key=lambda row: -(row["n"] or 0))
     whole = next(iter(at_level(rows, ())), None)
     total = None
     if whole:
         earlier = (before.get(()),) if before else ()
-        total = (("All", ""), *((None,) if across else ()), whole["value"], whole["low"],
-                 whole["high"], whole["n"], *earlier, None)  # fmt: skip
+        values = (whole[key] for key in ("value", *ends, "n"))
+        total = (("All", ""), *((None,) if across else ()), *values, *earlier, None)
     return Table(columns, tuple(cells(row) for row in found), total)
 
 
-def _before(scene: Scene, metric: Metric, by: list[str]) -> dict[tuple[Any, ...], float | None]:
-    if scene.asked.previous is None:
+def _before(asked: _Explored, by: tuple[str, ...]) -> dict[tuple[Any, ...], float | None]:
+    previous = asked.scene.asked.previous
+    if previous is None:
         return {}
-    rows = scene.asked.rows(metric.name, by=by, window=scene.asked.previous)
-    found = {tuple(row[name] for name in by): row["value"] for row in at_level(rows, tuple(by))}
+    rows = asked.rows(*by, window=previous)
+    found = {tuple(row[name] for name in by): row["value"] for row in at_level(rows, by)}
     whole = {(): row["value"] for row in at_level(rows, ())}  # noqa: B035 - of the one row
     return found | whole
 
 
 def _over_time(scene: Scene) -> Built:
-    metric, down = _metric(scene), _rows(scene)
-    window = scene.asked.window
+    down, window, asked = _rows(scene), scene.asked.window, _explored(scene)
     grain = scene.view.get("grain") or ("1h" if window.end - window.start <= _LONG else "1d")
     order = scene.order if down == scene.asked.candidate else ()
-    whole = scene.asked.rows(metric.name, grain=grain)
-    split = scene.obs.query(
-        metric.name, by=[down], where=scene.asked.where, over=window, grain=grain,
-        as_of=scene.asked.as_of, top=8,
-    ).rows  # fmt: skip
-    split = split.filter(pa.array([not is_rest(name) for name in split.column(down).to_pylist()]))
-    label = metric.label or metric.name
+    split = asked.rows(down, grain=grain, top=_LINES)
+    is_one = [not is_rest(name) for name in split.column(down).to_pylist()]
+    split = split.filter(pa.array(is_one, pa.bool_()))
     named = labels_of(scene.obs).get(down, down).lower()
-    cards = (
-        Card(title=f"{label} over time", subtitle="All of it; hover for interval and n",
-             figure=series_over_time(whole, metric), width="narrow"),
-        Card(title=f"{label} over time by {named}", subtitle="The eight largest",
-             figure=series_over_time(split, metric, down, order=order), width="wide"),
-    )  # fmt: skip
-    return Section(title="", cards=cards)
+    lines = Card(title=f"{asked.label} over time by {named}", subtitle="The eight largest",
+                 figure=series_over_time(split, asked.metric, down, order=order),
+                 width="wide")  # fmt: skip
+    if asked.metric.value_unit == "money" and down == CURRENCY:
+        return Section(title="", cards=(lines,))
+    whole = Card(title=f"{asked.label} over time", subtitle="All of it; hover for interval and n",
+                 figure=series_over_time(asked.rows(grain=grain), asked.metric),
+                 width="narrow")  # fmt: skip
+    return Section(title="", cards=(whole, lines))
 
 
 EXPLORE = Page(
     name="explore", title="Explore", group="Monitor", can_compare=True,
     lead="Any metric by any dimension, with exact totals; open a row to look into it.",
     parts=(
-        Part(name="whole", title="The whole", build=_whole),
+        Part(name="whole", title="The whole", build=_whole,
+             empty="Amounts of several currencies are never added; each is below."),
         Part(name="table", title="By dimension", build=_table),
         Part(name="time", title="Over time", build=_over_time),
     ),
