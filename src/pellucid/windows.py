@@ -11,6 +11,8 @@ from pellucid.errors import SpecError
 
 _MOST_UNITS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Arithmetic on what is read must stay within what a datetime can hold.
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 GRAINS = ("1h", "1d", "1w")
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 FOUR_WEEKS = 4 * WEEK
@@ -101,7 +103,8 @@ def parse_instant(text: str) -> datetime:
     Raises
     ------
     SpecError
-        If the text is not ISO 8601, or is a time of day without a zone.
+        If the text is not ISO 8601, is a time of day without a zone, or lies outside of the years
+        1900 to 2299.
     """
     try:
         instant = datetime.fromisoformat(text)
@@ -113,6 +116,8 @@ def parse_instant(text: str) -> datetime:
         if len(text) > len("2026-10-01"):
             raise SpecError(f"instant {text!r}", ["has no time zone; add Z for UTC"])
         instant = instant.replace(tzinfo=UTC)
+    if not _EARLIEST <= instant < _LATEST:
+        raise SpecError(f"instant {text!r}", ["lies outside of the years 1900 to 2299"])
     return instant.astimezone(UTC)
 
 
@@ -134,9 +139,7 @@ def parse_window(text: str, *, as_of: datetime) -> Window:
     if ".." in text:
         start, _, end = text.partition("..")
         return Window(parse_instant(start.strip()), parse_instant(end.strip()))
-    try:
-        return Window(as_of - parse_duration(text), as_of)
-    except OverflowError as error:
-        raise SpecError(
-            f"window {text!r}", [f"begins before the calendar, from {as_of}"]
-        ) from error
+    length = parse_duration(text)
+    if length > as_of - _EARLIEST:
+        raise SpecError(f"window {text!r}", [f"begins before the year 1900, from {as_of}"])
+    return Window(as_of - length, as_of)

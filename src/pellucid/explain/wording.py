@@ -80,4 +80,4 @@ def estimated(side: Mapping[str, float]) -> str:
     """
     if side["decisions"] <= side["n"] * 1.001:
         return ""
-    return f", estimated from {side['n']:,.0f} that were explained"
+    return f", all estimated from {side['n']:,.0f} that were explained"

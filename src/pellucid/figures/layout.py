@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from pellucid.figures.figure import Figure
+from pellucid.figures.numbers import points
 from pellucid.figures.tokens import FONT
 
 Json = dict[str, Any]
@@ -95,6 +96,12 @@ def rate_ticks(low: float, high: float, most: int = 5) -> Json:
     step = min((b - a for a, b in pairwise(values)), default=0.01)
     decimals = max(0, -math.floor(math.log10(step * 100) + 1e-9)) if step > 0 else 0
     return {"tickvals": values, "ticktext": [f"{value * 100:.{decimals}f}%" for value in values]}
+
+
+def points_ticks(low: float, high: float, most: int = 5) -> Json:
+    """Return tick options of an axis of differences of rates, in percentage points."""
+    values = nice_ticks(low, high, most)
+    return {"tickvals": values, "ticktext": [points(value) for value in values]}
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

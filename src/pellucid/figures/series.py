@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
-from pellucid.figures.layout import empty_figure, font, label, note, spread
+from pellucid.figures.layout import empty_figure, font, label, note, points_ticks, spread
 from pellucid.figures.lines import line, line_layout, runs_of
 from pellucid.figures.rows import Row, at_level, grain_word, step_of
 from pellucid.figures.table import Column, Kind, Table
@@ -17,6 +17,7 @@ from pellucid.figures.tokens import MOST_CANDIDATES, candidate_tokens
 from pellucid.spec.system import Metric
 
 _LONGEST = 18
+_SMALL = 0.1
 
 
 def series_over_time(
@@ -47,6 +48,8 @@ def series_over_time(
     layout = line_layout(
         min(times), max(times), [row["value"] for row in shown], is_share=is_share
     )  # fmt: skip
+    if metric.value_unit == "points":
+        layout["yaxis"] |= points_ticks(*layout["yaxis"]["range"])
     data, ends = [], []
     for name in names:
         own = sorted((row for row in shown if not by or str(row[by]) == name),
@@ -80,7 +83,9 @@ def written(value: float | None, metric: Metric) -> str:
         return numbers.points(value)
     if metric.value_unit == "count" or metric.finalizer == "count":
         return numbers.count(value)
-    return numbers.number(value)
+    # Small terms, such as what a fee takes from a score, would all be 0.03.
+    is_small = value is not None and abs(value) < _SMALL
+    return numbers.number(value, 4 if is_small else 2)
 
 
 def kind_of(metric: Metric) -> Kind:

@@ -6,7 +6,15 @@ import pyarrow as pa
 
 from pellucid.figures import numbers
 from pellucid.figures.figure import Figure
-from pellucid.figures.layout import base_layout, empty_figure, font, label, note, short_label
+from pellucid.figures.layout import (
+    base_layout,
+    empty_figure,
+    font,
+    label,
+    note,
+    points_ticks,
+    short_label,
+)
 from pellucid.figures.rows import Row, at_level, whole_of
 from pellucid.figures.series import kind_of, written
 from pellucid.figures.table import Column, Table
@@ -43,8 +51,9 @@ def value_by(rows: pa.Table, by: str, metric: Metric, *, name: str = "") -> Figu
         "tickfont": font(12, "@text"), "ticklabelstandoff": 8,
     }  # fmt: skip
     layout["xaxis"] |= {"showgrid": True, "rangemode": "tozero"}
-    if metric.value_unit == "share":
-        layout["xaxis"] |= {"tickformat": ".0%"}
+    if metric.value_unit == "points":
+        held = [0.0, *(_end(row, key) for row in found for key in ("low", "high"))]
+        layout["xaxis"] |= points_ticks(min(held), max(held))
     layout["annotations"] = [
         note(1, place, f"<b>{written(row['value'], metric)}</b>", xref="paper", xanchor="left",
              xshift=8, font=font(12, "@text"))

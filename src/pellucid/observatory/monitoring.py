@@ -238,8 +238,8 @@ class Monitoring(Opened):
             metrics=tuple(definitions),
             windows=tuple(self.window(item, as_of=as_of) for item in overs),
             as_of=as_of or self.latest(),
-            by=tuple(by), where=where, grain=grain, segments=tuple(chosen), confidence=confidence,
-            top=top,
+            by=tuple(dict.fromkeys(by)), where=where, grain=grain, segments=tuple(chosen),
+            confidence=confidence, top=top,
         )  # fmt: skip
 
     def show(self, question: Question) -> str:

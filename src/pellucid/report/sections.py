@@ -77,7 +77,8 @@ def traffic_section(asked: Asked, order: Sequence[str]) -> Section:
     share = asked.rows("traffic_share", by=[asked.candidate], grain="1d")
     shares = share.filter(pc.equal(share.column("level"), asked.candidate))
     cards = [
-        Card(title=f"Traffic by {noun}", subtitle="Share of decisions per day",
+        Card(title=f"Traffic by {noun}",
+             subtitle="Share of decisions per day; each is named with its last day",
              figure=share_over_time(shares, asked.candidate, order=order), width="half")
     ]  # fmt: skip
     rate = asked.rate
@@ -129,8 +130,8 @@ def policy_section(
         Card(title="Policy layers",
              subtitle="Where the model wanted to send traffic, and what each layer changed",
              figure=policy_flow(flow, order=order)),
-        Card(title="Layer by layer", findings=tuple(findings), width="narrow"),
-        Card(title="Largest moves", table=_moves(flow, decisions_with), width="wide"),
+        Card(title="Layer by layer", findings=tuple(findings)),
+        Card(title="Largest moves", table=_moves(flow, decisions_with)),
     )  # fmt: skip
     return Section(title="What the policy changed", cards=cards)
 

@@ -99,7 +99,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if status == _NOT_FOUND and detail == "Not Found":
         detail = f"No page has the address {request.url.path}."
     title = {404: "Not found", 405: "Not allowed"}.get(status, "That did not work")
-    return _answer(request, status, title, detail)
+    answer = _answer(request, status, title, detail)
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

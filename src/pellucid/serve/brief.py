@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pellucid.errors import DataError, PellucidError, UnknownNameError
+from pellucid.errors import DataError, PellucidError, SpecError, UnknownNameError
 from pellucid.figures import numbers
 from pellucid.report.content import Definition, ReportContent, Section, Story
 from pellucid.report.page import render_report
-from pellucid.serve.page import Page, Scene
+from pellucid.serve.page import Page, Scene, labels_of
 from pellucid.serve.pages import PAGES
 from pellucid.serve.render import period_text
 from pellucid.serve.scenes import scene_of, view_of
@@ -37,17 +37,21 @@ def make_brief(
     ------
     UnknownNameError
         If there is no such system or page.
+    SpecError
+        If what the query asks for cannot be read: nobody looks at a brief before it is sent.
     EngineError
         If nothing is logged yet.
     DataError
-        If the file would be too large to send.
+        If the file would be too large to send, or would hold nothing or single decisions only.
     """
     if name not in PAGES:
         raise UnknownNameError(kind="page", name=name, known=PAGES)
     obs, page = served.open(system), PAGES[name]
     view, problems = view_of(served, obs, page, pairs)
+    if problems:
+        raise SpecError(f"brief of '{name}'", problems)
     scene = scene_of(served, obs, view)
-    text = render_report(_content(scene, page, problems, made_by))
+    text = render_report(_content(scene, page, made_by))
     if len(text.encode()) > MOST_BYTES:
         raise DataError("brief", [
             f"would be over {MOST_BYTES / 1e6:.0f} MB; choose a shorter range or fewer filters"
@@ -55,9 +59,19 @@ def make_brief(
     return text
 
 
-def _content(scene: Scene, page: Page, problems: tuple[str, ...], made_by: str) -> ReportContent:
-    sections, story, notes = [], None, list(problems)
-    for part in page.parts:
+def _content(scene: Scene, page: Page, made_by: str) -> ReportContent:
+    sections: list[Section] = []
+    notes: list[str] = []
+    story = None
+    parts = [part for part in page.parts if page.is_item or not part.holds_decisions]
+    if not parts:
+        raise DataError("brief", [
+            f"would hold single decisions, of which '{page.name}' is a list; a brief holds "
+            "aggregates only"
+        ])  # fmt: skip
+    summary = page.summary(scene)
+    sections += [summary] if summary else []
+    for part in parts:
         try:
             built = part.build(scene)
         except PellucidError as error:
@@ -67,7 +81,10 @@ def _content(scene: Scene, page: Page, problems: tuple[str, ...], made_by: str) 
             story = built
         elif isinstance(built, Section):
             sections.append(built if built.title else replace(built, title=part.title))
-    kept = [f"{name}: {', '.join(values)}" for name, values in scene.view.filters]
+    if not sections and story is None:
+        raise DataError("brief", notes or ["would hold nothing: there is nothing to show"])
+    labels = labels_of(scene.obs)
+    kept = [f"{labels.get(name, name)}: {', '.join(values)}" for name, values in scene.view.filters]
     kept += [scene.view.where] if scene.view.where else []
     system = scene.obs.system
     return ReportContent(

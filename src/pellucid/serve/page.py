@@ -101,6 +101,10 @@ class Part:
         Asks, draws and says; None where there is nothing to show.
     empty : str
         What is said then: why, and what to do; nothing where it is empty too.
+    is_light : bool
+        Whether it takes little, and need not queue behind those that take long.
+    holds_decisions : bool
+        Whether it shows single decisions, which a brief of aggregates leaves out.
     asks_first : str
         Why it is built only once it is asked for, such as how long it takes; else empty.
     """
@@ -109,6 +113,8 @@ class Part:
     title: str
     build: Callable[[Scene], Built]
     empty: str = "Nothing to show in this window. Widen the time range or remove a filter."
+    is_light: bool = False
+    holds_decisions: bool = False
     asks_first: str = ""
 
 
@@ -170,6 +176,11 @@ def no_keys(_: Observatory, __: Sequence[str]) -> Mapping[str, Sequence[str]]:
     return {}
 
 
+def no_section(_: Scene) -> Section | None:
+    """Return no section."""
+    return None
+
+
 def no_values(_: Scene) -> Mapping[str, Any]:
     """Return nothing."""
     return {}
@@ -198,6 +209,8 @@ class Page:
     template : str
     inner : callable
         What its own template needs.
+    summary : callable
+        What a brief says before the parts; the page says it by its own template.
     """
 
     name: str
@@ -211,3 +224,4 @@ class Page:
     is_item: bool = False
     template: str = "page.html.j2"
     inner: Callable[[Scene], Mapping[str, Any]] = no_values
+    summary: Callable[[Scene], Section | None] = no_section

@@ -132,7 +132,9 @@ async def part(system: str, name: str, part: str, request: Request) -> Response:
         return drawn(_part_of(shown, part), scene, shown, served)
 
     try:
-        return HTMLResponse(await builders.build(find, request.is_disconnected))
+        is_light = any(own.is_light for own in _page_of(name).parts if own.name == part)
+        found = await builders.build(find, request.is_disconnected, is_light=is_light)
+        return HTMLResponse(found)
     except StoppedError:
         return Response(status_code=_GONE)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, SpecError
 from pellucid.figures import numbers
+from pellucid.monitor.query import plan
 from pellucid.observatory import Observatory
 from pellucid.report.questions import ask
 from pellucid.serve.page import Page, Scene, dimensions_of
@@ -25,7 +26,19 @@ def view_of(
         Keys and values of the query string, decoded.
     """
     busiest = served.busiest(obs)
-    return parse_view(pairs, dimensions_of(obs), page.keys(obs, busiest))
+    view, problems = parse_view(pairs, dimensions_of(obs), page.keys(obs, busiest))
+    wrong = _wrong_condition(obs, view)
+    return (replace(view, where=""), (*problems, wrong)) if wrong else (view, problems)
+
+
+def _wrong_condition(obs: Observatory, view: View) -> str:
+    if not view.where:
+        return ""
+    try:
+        plan(obs.system, obs.question("decision_count", where=view.condition))
+    except SpecError as error:
+        return f"The condition is left out. {error}"
+    return ""
 
 
 def scene_of(served: Served, obs: Observatory, view: View) -> Scene:

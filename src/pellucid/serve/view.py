@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from pellucid.engine.sql import column, text
 from pellucid.errors import did_you_mean
 from pellucid.spec.expression import all_of
+from pellucid.windows import parse_instant
 
 RANGES = ("24h", "7d", "14d", "30d", "60d", "90d")
 DEFAULT_RANGE = "30d"
@@ -18,6 +19,7 @@ MISSING = "(missing)"
 # A filter's key starts so, for a dimension may be called as a page's own key is.
 FILTER = "is."
 _MOST_VALUES = 50
+_LONGEST_CONDITION = 2_000
 _SHARED = ("range", "from", "to", "compare", "where")
 
 
@@ -131,6 +133,9 @@ def parse_view(
         elif key in _SHARED or key in own:
             found[key] = value.strip()
     start, end = _days(found, problems)
+    if len(found.get("where", "")) > _LONGEST_CONDITION:
+        problems.append(f"where: only {_LONGEST_CONDITION:,} characters are read.")
+        del found["where"]
     view = View(
         range=_one_of("range", found, RANGES, DEFAULT_RANGE, problems), start=start, end=end,
         compare=_one_of("compare", found, COMPARE, COMPARE[0], problems),
@@ -156,8 +161,10 @@ def _days(found: Mapping[str, str], problems: list[str]) -> tuple[date | None, d
         return None, None
     try:
         days = tuple(date.fromisoformat(found.get(key, "")) for key in ("from", "to"))
+        for day in days:
+            parse_instant(str(day))
     except ValueError:
-        problems.append("from and to: both must be days, such as 2026-10-01.")
+        problems.append("from and to: both must be days of our time, such as 2026-10-01.")
         return None, None
     if days[0] > days[1]:
         problems.append(f"from and to: {days[0]} is after {days[1]}; set the later day last.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -63,15 +64,32 @@ def test_wrong_addresses_get_a_page_that_says_what_is_wrong(client, address, sai
     assert "<h1>Not found</h1>" in reply.text
 
 
-def test_a_condition_that_does_not_bind_is_said_in_its_parts(client, parts_of):
-    assert client.get(f"/{SYSTEM}/overview?where=contry='BR'").status_code == 200
-    html = parts_of("overview?where=contry='BR'")["key-figures"]
-    assert "unknown column" in html
-    for attack in ("1=1; DROP TABLE decisions", "country IN (SELECT 1)",
-                   "read_text('/etc/passwd') IS NOT NULL", "getenv('HOME') = ''"):  # fmt: skip
-        html = parts_of(f"overview?where={attack}")["key-figures"]
-        assert "failed-card" in html
-        assert "should not" not in html
+def test_a_condition_that_does_not_bind_is_said_once_and_left_out(client, parts_of):
+    for condition in ("contry='BR'", "1=1; DROP TABLE decisions", "country IN (SELECT 1)",
+                      "read_text('/etc/passwd') IS NOT NULL", "getenv('HOME') = ''", "country = 'B",
+                      f"country = '{'B' * 3_000}'"):  # fmt: skip
+        page = client.get(f"/{SYSTEM}/overview", params={"where": condition})
+        assert page.status_code == 200
+        assert page.text.count('class="note" role="note"') == 1
+        assert "where=" not in re.search(r'data-address="([^"]+)"', page.text)[1]
+    assert "unknown column" in client.get(f"/{SYSTEM}/overview?where=contry='BR'").text
+    assert all("failed-card" not in html for html in parts_of("overview?where=contry=1").values())
+
+
+@pytest.mark.parametrize("days", [
+    ("9999-12-31", "9999-12-31"), ("0001-01-01", "0001-01-02"), ("0001-01-01", "9999-12-31"),
+    ("1900-01-01", "2299-12-30"),
+])  # fmt: skip
+def test_days_beyond_any_record_are_no_error(client, parts_of, days):
+    address = f"overview?from={days[0]}&to={days[1]}"
+    assert client.get(f"/{SYSTEM}/{address}").status_code == 200
+    assert all("should not" not in html for html in parts_of(address).values())
+
+
+def test_a_refused_method_says_which_are_allowed(client):
+    reply = client.put(f"/{SYSTEM}/overview")
+    assert reply.status_code == 405
+    assert reply.headers["allow"] == "GET"
 
 
 def test_a_window_without_records_says_how_far_they_reach(client):

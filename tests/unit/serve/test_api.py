@@ -73,6 +73,10 @@ def test_figures_are_those_of_the_page_and_ask_nobody_else(client):
         ("/query?metric=approval_rate&where=contry%20%3D%201", 422, "unknown column"),
         ("/query?metric=approval_rate&over=soon", 422, "soon"),
         ("/query", 422, "metric"),
+        ("/query?metric=approval_rate&over=0001-01-01..0001-01-02", 422, "1900 to 2299"),
+        ("/compare?metric=approval_rate&versus=0001-01-01..9999-12-31", 422, "1900 to 2299"),
+        ("/drift?over=7d&baseline=9999-01-01..9999-12-31", 422, "1900 to 2299"),
+        ("/change?metric=approval_rate&over=90000w", 422, "90000w"),
         ("/decisions?most=0", 422, "most"),
         ("/decision?id=nobody", 404, "nobody"),
         ("/figures/overview/nothing", 404, "overview/nothing"),
@@ -82,6 +86,14 @@ def test_errors_are_json_that_says_what_is_wrong(client, address, status, said):
     reply = client.get(f"{V1}{address}")
     assert reply.status_code == status
     assert said in reply.json()["message"]
+
+
+def test_a_dimension_named_twice_counts_once(client):
+    for endpoint in ("query", "compare", "anomalies"):
+        once = client.get(f"{V1}/{endpoint}?metric=approval_rate&by=country&over=7d")
+        twice = client.get(f"{V1}/{endpoint}?metric=approval_rate&by=country&by=country&over=7d")
+        assert twice.status_code == 200
+        assert len(twice.json()) == len(once.json())
 
 
 def test_the_reference_lists_every_endpoint_without_another_host(client):

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
+from markupsafe import escape
 from served_lake import BASE
 
 import pellucid
@@ -150,9 +151,9 @@ def test_pages_offer_a_comparison_only_where_they_show_one(client):
         html = client.get(f"/{SYSTEM}/{name}?compare=none").text
         assert ('<select name="compare">' in html) == PAGES[name].can_compare
         assert f'href="/{SYSTEM}/overview?compare=none"' in html
-    assert "not recorded whole" in client.get(f"/{SYSTEM}/overview?range=30d").text
+    assert "no whole period before" in client.get(f"/{SYSTEM}/overview?range=30d").text
     for query in ("range=7d", "range=30d&compare=none"):
-        assert "not recorded whole" not in client.get(f"/{SYSTEM}/overview?{query}").text
+        assert "no whole period before" not in client.get(f"/{SYSTEM}/overview?{query}").text
 
 
 def test_a_refused_row_is_shown_with_why(lake, tmp_path):
@@ -198,10 +199,38 @@ def test_a_brief_is_one_file_with_who_when_and_what(client):
     brief = client.get(f"/{SYSTEM}/control/brief.html?is.country=BR&made_by=Ana <b>")
     assert reply.status_code == brief.status_code == 200
     assert "by Ana &lt;b&gt;" in brief.text
-    assert "Only country: BR." in brief.text
+    assert "Only Card country: BR." in brief.text
     assert "attachment" in brief.headers["content-disposition"]
     assert not re.search(r"""(?:src|href|action)=["'](?!#|data:)""", _without_plotly(brief.text))
     assert len(brief.content) < 8_000_000
+
+
+def test_a_brief_holds_no_single_decisions(client, obs):
+    brief = _without_plotly(client.get(f"/{SYSTEM}/overview/brief.html?range=7d").text)
+    assert "Largest moves" in brief
+    every = obs.decisions(most=1000).column("decision_id").to_pylist()
+    assert not [own for own in every if own in brief]
+    refused = client.get(f"/{SYSTEM}/decisions/brief.html")
+    assert refused.status_code == 422
+    assert "a brief holds aggregates only" in refused.text
+
+
+def test_a_brief_of_an_incident_says_what_its_page_says(client, obs):
+    own = obs.incidents()[0]
+    brief = client.get(f"/{SYSTEM}/incident/brief.html?id={own.incident_id}").text
+    assert str(escape(own.cause.told)) in brief
+    assert "It is open, of severity" in brief
+    assert "last seen" in brief
+
+
+@pytest.mark.parametrize("address", [
+    "incident/brief.html?id=nope", "decision/brief.html?id=nope", "overview/brief.html?range=zzz",
+    "overview/brief.html?where=1;drop", "overview/brief.html?is.nope=1",
+])  # fmt: skip
+def test_a_brief_of_what_cannot_be_read_is_refused(client, address):
+    reply = client.get(f"/{SYSTEM}/{address}")
+    assert reply.status_code in (404, 422)
+    assert "content-disposition" not in reply.headers
 
 
 def _without_plotly(page: str) -> str:
@@ -238,8 +267,35 @@ def test_turning_pages_shows_every_decision_once(parts_of, obs):
 
 
 def test_pages_out_of_range_are_refused(parts_of):
-    for page in ("0", "-1", "x", "99999"):
+    for page in ("0", "-1", "x", "99999", "9" * 5_000, "٣"):
         assert "narrow the search" in parts_of(f"decisions?page={page}")["list"]
+
+
+def test_a_share_of_nothing_is_zero_of_all_and_says_why(parts_of, obs):
+    shown = parts_of("traffic?is.country=JP&candidate=cedar-direct")
+    n = obs.query("decision_count", where="country = 'JP'", over=obs.window("30d")).rows
+    assert 'class="value">0.0%<' in shown["share"]
+    assert f"of {numbers.count(n.column('n')[0].as_py())}" in shown["share"]
+    assert "country not served" in shown["share"]
+    assert "was not picked in any" in shown["where"]
+    assert "was not picked in any" in shown["why"]
+    every = parts_of("traffic?candidate=cedar-direct")["where"]
+    assert "JP" in every
+    never = parts_of("traffic?is.country=nowhere&candidate=cedar-direct")["share"]
+    assert "Nothing to show" in never
+
+
+def test_a_row_of_two_dimensions_leads_to_the_decisions_of_both(parts_of):
+    html = parts_of("explore?metric=decision_count&rows=country&columns=network")["table"]
+    links = re.findall(r'href="([^"]+)">decisions</a>', html)
+    assert links
+    assert all("is.country=" in link and "is.network=" in link for link in links)
+
+
+def test_a_list_says_how_many_decisions_there_are(parts_of, obs):
+    count = obs.query("decision_count", where="country = 'BR'", over=obs.window("30d")).rows
+    of = numbers.count(count.column("n")[0].as_py())
+    assert f"26–50 of {of}<" in parts_of("decisions?is.country=BR&page=2")["list"]
 
 
 def test_options_are_the_values_with_the_largest_first(client, obs):

@@ -140,7 +140,7 @@ const pellucid = (() => {
     const isNumber = head.classList.contains("num"), way = order === "ascending" ? 1 : -1;
     keyed.sort((a, b) => {
       if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
-      return way * (isNumber ? a.key - b.key : a.key.localeCompare(b.key));
+      return way * (isNumber ? a.key - b.key : a.key.localeCompare(b.key, undefined, { numeric: true }));
     });
     body.append(...keyed.map((item) => item.row));
   }

@@ -188,6 +188,20 @@ def _told(scene: Scene) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _summary(scene: Scene) -> Section:
+    told = _told(scene)
+    incident: Incident = told["incident"]
+    facts = [
+        incident.cause.told, f"It is {incident.state}, of severity {incident.severity}"
+        + (f", and {incident.owner}'s." if incident.owner else "."),
+        f"Since {told['started']} UTC, found {told['opened']} UTC, last seen {told['last']} UTC.",
+        f"Where: {told['place']}.",
+    ]  # fmt: skip
+    facts += [f"Cost: {told['lost']}."] if told["lost"] else []
+    facts += [f"{incident.actor}: {incident.note}"] if incident.note else []
+    return Section(title="Incident", cards=(Card(title=incident.title, findings=tuple(facts)),))
+
+
 def _metric_of(incident: Incident, scene: Scene) -> str:
     return incident.cause.subject if incident.cause.subject in scene.obs.metrics else ""
 
@@ -206,15 +220,16 @@ ALERTS = Page(
     name="alerts", title="Alerts", group="Monitor",
     lead="One incident for each cause, with what it costs and who is on it.",
     parts=(
-        Part(name="inbox", title="Inbox", build=_inbox,
+        Part(name="inbox", title="Inbox", build=_inbox, is_light=True,
              empty="No incident here. Choose another state or a wider range to see older ones."),
-        Part(name="watched", title="What is watched", build=_watched,
+        Part(name="watched", title="What is watched", build=_watched, is_light=True,
              empty="Start the server with `--checks checks.yml` to see here what is watched."),
     ),
     keys=_keys, choices=_choices,
 )  # fmt: skip
 INCIDENT = Page(
     name="incident", title="Incident", group="", lead="One incident, its cause and what it costs.",
-    parts=(Part(name="evidence", title="Evidence", build=_evidence),),
+    parts=(Part(name="evidence", title="Evidence", build=_evidence, is_light=True),),
     is_item=True, keys=lambda *_: {"id": ()}, template="incident.html.j2", inner=_told,
+    summary=_summary,
 )  # fmt: skip

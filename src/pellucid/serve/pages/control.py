@@ -11,7 +11,7 @@ from pellucid.report.content import Card, Section
 from pellucid.serve.page import Built, Page, Part, Scene, labels_of
 
 _TONES = {"worse": "bad", "better": "good", "unclear": "", "too few": ""}
-_MOST, _MOST_DRAWN = 40, 14
+_MOST, _MOST_DRAWN = 500, 14
 _ARMS = "arm = 'ml' OR arm = 'control'"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pellucid.errors import SpecError
+from pellucid.figures import numbers
 from pellucid.figures.table import Column, Table
 from pellucid.report.content import Card, Section
 from pellucid.report.told import report_story
@@ -71,9 +72,18 @@ def _list(scene: Scene) -> Built:
         find=scene.view.get("find"), where=scene.asked.where, over=scene.asked.window,
         first=(page - 1) * _MOST, most=_MOST + 1,
     )  # fmt: skip
-    card = decisions_card(scene, rows.slice(0, _MOST), "Decisions", f"{LATEST_FIRST}; page {page}")
+    shown = rows.slice(0, _MOST)
+    first = (page - 1) * _MOST + 1
+    of = "" if scene.view.get("find") else f" of {numbers.count(_count(scene))}"
+    card = decisions_card(scene, shown, "Decisions",
+                          f"{LATEST_FIRST}; {first}–{first + shown.num_rows - 1}{of}")  # fmt: skip
     turns = _turns(scene, page, has_next=rows.num_rows > _MOST)
     return None if card is None else Section(title="", cards=(card,), links=turns)
+
+
+def _count(scene: Scene) -> int:
+    found: int = scene.asked.rows("decision_count").column("n")[0].as_py()
+    return found
 
 
 def _turns(scene: Scene, page: int, *, has_next: bool) -> tuple[tuple[str, str], ...]:
@@ -88,8 +98,9 @@ def _turns(scene: Scene, page: int, *, has_next: bool) -> tuple[tuple[str, str],
 
 def _page_of(scene: Scene) -> int:
     given = scene.view.get("page", "1")
-    if not given.isdecimal() or not 1 <= int(given) <= _LAST_PAGE:
-        raise SpecError(f"page {given!r}", [
+    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(_LAST_PAGE))
+    if not is_number or not 1 <= int(given) <= _LAST_PAGE:
+        raise SpecError(f"page {given[:20]!r}", [
             f"must be 1 to {_LAST_PAGE}; narrow the search by time, filter or id to see more"
         ])  # fmt: skip
     return int(given)
@@ -119,7 +130,7 @@ DECISIONS = Page(
     name="decisions", title="Decisions", group="Explain",
     lead="Find a decision by its id or by what it was about, and see what it went through.",
     parts=(
-        Part(name="list", title="Decisions", build=_list,
+        Part(name="list", title="Decisions", build=_list, is_light=True, holds_decisions=True,
              empty="No decision matches. Widen the time range, remove a filter, or check the id."),
     ),
     keys=lambda *_: {"find": (), "page": ()}, choices=_choices,

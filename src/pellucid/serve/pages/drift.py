@@ -26,8 +26,8 @@ def _columns(scene: Scene) -> Built:
     report = _report(scene)
     card = Card(
         title="Columns that moved",
-        subtitle=f"{report.names[0]} against {report.names[1]}; population stability index, the "
-        "line is what chance explains",
+        subtitle=f"{report.names[0]} against {report.names[1]}; population stability index; the "
+        "tick is what chance explains of one column, a verdict allows for how many are looked at",
         findings=(report.told,), figure=drift_bars(report),
     )  # fmt: skip
     links = {item.drift.column: scene.link("drift", column=item.drift.column)
@@ -104,7 +104,7 @@ DRIFT = Page(
     parts=(
         Part(name="one", title="One column", build=_one, empty=""),
         Part(name="columns", title="Columns that moved", build=_columns),
-        Part(name="refused", title="Rows refused", build=_refused),
+        Part(name="refused", title="Rows refused", build=_refused, is_light=True),
         Part(name="order", title="Do features matter as before?", build=_order,
              empty="Too little is explained on both sides; `pellucid attribute` explains more."),
         Part(name="store", title="What is wrong in the store", build=_store,

@@ -176,6 +176,8 @@ def _chart(scene: Scene, asked: _Explored, down: str) -> Built:
         before = asked.rows(down, window=previous, top=_TOP)
         figure = rate_by(rows, down, title=asked.label, previous=before)
         subtitle += "; the tick is the period before"
+    if _columns(scene):
+        subtitle += "; columns are shown in the table"
     card = Card(title=f"{asked.label} by {named.lower()}", subtitle=asked.said(subtitle),
                 figure=figure)  # fmt: skip
     return Section(title="", cards=(card,), links=_to_decisions(scene))
@@ -196,7 +198,8 @@ def _into(scene: Scene, down: str, value: str | None) -> Any:
     name = "(missing)" if value in (None, "None") else value
     if is_rest(name):
         return (name, "")
-    following = [item for item in _dimensions(scene.obs) if item != down]
+    following = [item for item in _dimensions(scene.obs)
+                 if item != down and not scene.view.kept(item)]  # fmt: skip
     if down not in dimensions_of(scene.obs):
         return (name, "")
     return (name, scene.link(
@@ -204,6 +207,15 @@ def _into(scene: Scene, down: str, value: str | None) -> Any:
         rows=following[0] if following else down, show=scene.view.get("show"),
         grain=scene.view.get("grain"),
     ))  # fmt: skip
+
+
+def _its_decisions(scene: Scene, values: Mapping[str, str | None]) -> tuple[str, str] | None:
+    view = scene.view
+    for name, value in values.items():
+        if is_rest(value) or name not in dimensions_of(scene.obs):
+            return None
+        view = view.only(name, value)
+    return "decisions", scene.link("decisions", view)
 
 
 def _list(scene: Scene, asked: _Explored, rows: pa.Table, by: tuple[str, ...]) -> Table:
@@ -225,11 +237,7 @@ def _list(scene: Scene, asked: _Explored, rows: pa.Table, by: tuple[str, ...]) -
         key = tuple(row[name] for name in by)
         earlier = (before.get(key),) if before else ()
         into = _into(scene, down, row[down])
-        decisions = (
-            ("decisions", scene.link("decisions", scene.view.only(down, into[0])))
-            if into[1]
-            else None
-        )
+        decisions = _its_decisions(scene, {name: row[name] for name in by})
         own = ((str(row[across]) if row[across] is not None else "(missing)"),) if across else ()
         values = (row[key] for key in ("value", *ends, "n"))
         return (into, *own, *values, *earlier, decisions)

@@ -45,14 +45,15 @@ OVERVIEW = Page(
     name="overview", title="Overview", group="Monitor", can_compare=True,
     lead="How much was decided, with what result, and what needs attention.",
     parts=(
-        Part(name="key-figures", title="Key figures", build=_key_figures),
+        Part(name="key-figures", title="Key figures", build=_key_figures, is_light=True),
         Part(name="traffic", title="What went where, with what result", build=_traffic),
-        Part(name="incidents", title="Incidents", build=_incidents,
+        Part(name="incidents", title="Incidents", build=_incidents, is_light=True,
              empty="No incident in this window. `pellucid monitor run` looks for them every hour."),
         Part(name="policy", title="What the policy changed", build=_policy,
              empty="No policy layers are logged for these decisions."),
         Part(name="unusual", title="What is unusual", build=_unusual,
              empty="Too few days are recorded to tell what is usual: two weeks are needed."),
-        Part(name="latest", title="Latest decisions", build=_latest),
+        Part(name="latest", title="Latest decisions", build=_latest, is_light=True,
+             holds_decisions=True),
     ),
 )  # fmt: skip

@@ -77,7 +77,8 @@ SYSTEM = Page(
     lead="What is logged, by which models, and what every number means.",
     parts=(
         Part(name="records", title="Health of logging", build=_records),
-        Part(name="models", title="Models", build=_models, empty="No model was logged."),
-        Part(name="definitions", title="Definitions", build=_definitions),
+        Part(name="models", title="Models", build=_models, is_light=True,
+             empty="No model was logged."),
+        Part(name="definitions", title="Definitions", build=_definitions, is_light=True),
     ),
 )  # fmt: skip

@@ -104,17 +104,17 @@
   });
 
   // ---- navigation ----
-  function begin() {
+  function begin(top = 0) {
     main.querySelectorAll("[data-remember]").forEach((field) => {
       try { field.value ||= localStorage.getItem("pellucid-" + field.dataset.remember) || ""; } catch { /* no storage */ }
     });
     main.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
     drawWithin(main);
     watchDemo();
-    askAll();
+    askAll().then(() => { if (top && !page.signal.aborted) scrollTo(0, top); });
   }
 
-  async function go(address, { isNew = true } = {}) {
+  async function go(address, { isNew = true, top = 0 } = {}) {
     page.abort();
     page = new AbortController();
     const own = page;
@@ -132,10 +132,13 @@
       document.title = found.title;
       main.replaceChildren(...found.getElementById("main").childNodes);
       rail.replaceChildren(...found.getElementById("rail").childNodes);
-      if (isNew) history.pushState(null, "", reply.url);
+      if (isNew && reply.url !== location.href) {
+        history.replaceState({ top: scrollY }, "");
+        history.pushState(null, "", reply.url);
+      }
       shown = location.pathname + location.search;
       if (!isSame) { scrollTo(0, 0); main.focus({ preventScroll: true }); }
-      begin();
+      begin(top);
     } catch (error) {
       if (own.signal.aborted) return;
       main.querySelector(".note.lost")?.remove();
@@ -159,8 +162,9 @@
   });
   // A move within a page, such as to its content, is no other page.
   let shown = location.pathname + location.search;
-  addEventListener("popstate", () => {
-    if (location.pathname + location.search !== shown) go(location.href, { isNew: false });
+  addEventListener("popstate", (event) => {
+    if (location.pathname + location.search === shown) return;
+    go(location.href, { isNew: false, top: event.state?.top });
   });
 
   // ---- the form above a page ----
@@ -196,6 +200,9 @@
     if (!box.matches?.("details.popover")) return;
     if (box.open) {
       opened().forEach((other) => { if (other !== box) other.open = false; });
+      const panel = box.querySelector(".panel");
+      panel?.classList.remove("from-right");
+      panel?.classList.toggle("from-right", panel.getBoundingClientRect().right > root.clientWidth);
       if (box.dataset.options) loadOptions(box);
       return;
     }
@@ -244,8 +251,11 @@
     event.preventDefault();
     const value = event.target.value.trim(), box = event.target.closest("details");
     if (!value) return;
-    const list = box.querySelector("[data-list]"), exact = [...list.querySelectorAll("input")].find((input) => input.value === value);
-    if (exact) exact.checked = true; else addOption(list, box, value);
+    const list = box.querySelector("[data-list]"), every = [...list.querySelectorAll("input")];
+    const seen = every.filter((input) => !input.closest(".option").hidden);
+    const found = every.find((input) => input.value === value) ?? (seen.length === 1 ? seen[0] : null);
+    if (!found && seen.length) { say(`${seen.length} values have this: choose one`); return; }
+    if (found) found.checked = true; else addOption(list, box, value);
     event.target.closest(".panel").dataset.changed = "1";
     box.open = false;
   });
