@@ -49,6 +49,7 @@ docs: $(VENV)/.dev  ## Write the generated pages anew
 screenshots: $(VENV)/.dev  ## Take pictures of every page; needs chromium and a lake of make serve
 	$(BIN)/python scripts/screenshots.py --lake demo-lake
 	$(BIN)/python scripts/screenshots.py --lake demo-lake --dark
+	$(BIN)/python scripts/screenshots.py --lake demo-lake --docs
 
 clean:
 	rm -rf $(VENV) demo-lake pellucid-report.html

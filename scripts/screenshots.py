@@ -18,6 +18,12 @@ PAGES = (
     "performance", "control", "alerts?state=all", "traffic", "change?range=7d", "why", "groups",
     "rules", "decisions", "system",
 )  # fmt: skip
+# What stands in the docs: file, page, pixels from the top.
+DOCS = (
+    ("overview", "overview?range=14d", 1010),
+    ("why", "why?a=cedar-direct&b=birch-local&is.country=DE", None),
+    ("decision", "decision?id=p00000008-1", None),
+)
 TALLEST = 9_000
 
 
@@ -59,6 +65,7 @@ def main() -> None:
     options.add_argument("--dark", action="store_true")
     options.add_argument("--width", type=int, default=1440)
     options.add_argument("--height", type=int, help="cut there; by default the whole page")
+    options.add_argument("--docs", action="store_true", help="those of the docs, into docs/images")
     asked = options.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
     with served(asked.lake) as root, sync_playwright() as player:
@@ -70,6 +77,12 @@ def main() -> None:
         page.on("console", lambda message: print(f"  console: {message.text}"))
         page.goto(root)
         system = page.url.rsplit("/", 1)[0]
+        if asked.docs:
+            page.set_viewport_size({"width": 1280, "height": 1000})
+            for name, address, height in DOCS:
+                shoot(page, f"{system}/{address}", Path(f"docs/images/{name}.png"), height=height)
+            browser.close()
+            return
         for name in PAGES:
             if asked.only not in name:
                 continue

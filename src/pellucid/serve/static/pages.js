@@ -128,12 +128,13 @@
       }
       const found = new DOMParser().parseFromString(await reply.text(), "text/html");
       const isSame = new URL(address, location.href).pathname === location.pathname;
+      const left = scrollY;
       forget(main);
       document.title = found.title;
       main.replaceChildren(...found.getElementById("main").childNodes);
       rail.replaceChildren(...found.getElementById("rail").childNodes);
       if (isNew && reply.url !== location.href) {
-        history.replaceState({ top: scrollY }, "");
+        history.replaceState({ top: left }, "");
         history.pushState(null, "", reply.url);
       }
       shown = location.pathname + location.search;
@@ -162,6 +163,7 @@
   });
   // A move within a page, such as to its content, is no other page.
   let shown = location.pathname + location.search;
+  history.scrollRestoration = "manual";
   addEventListener("popstate", (event) => {
     if (location.pathname + location.search === shown) return;
     go(location.href, { isNew: false, top: event.state?.top });
