@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from typing import Any, Literal
 
 from pellucid.errors import DataError
@@ -32,7 +33,8 @@ class Column:
         ``log_odds``; ``number``; ``money``: (minor units, currency); ``interval``: (low, high);
         ``heat``: (rate, n), shown on a coloured ground; ``pill``: (text, tone) with tone ``good``,
         ``bad``, ``warn`` or empty; ``time``: an aware datetime; ``link``: (text, address), plain
-        text where there is no server. None shows as a dash.
+        text where there is no server; without a heading it only leads somewhere, and is left out
+        there and of downloads. None shows as a dash.
     note : str
         Definition, shown on the heading.
     """
@@ -45,6 +47,11 @@ class Column:
     def is_number(self) -> bool:
         """Whether cells are aligned to the right."""
         return self.kind not in TEXT_KINDS
+
+    @property
+    def holds_values(self) -> bool:
+        """Whether it says something, and does not only lead somewhere."""
+        return self.kind != "link" or bool(self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,18 @@ class Table:
                     [f"has {len(row)} cells for {len(self.columns)} columns"],
                 )
 
+    @property
+    def of_values(self) -> Table:
+        """The table without columns that only lead somewhere."""
+        kept = [column.holds_values for column in self.columns]
+        if all(kept):
+            return self
+        return replace(
+            self, columns=tuple(compress(self.columns, kept)),
+            rows=tuple(tuple(compress(row, kept)) for row in self.rows),
+            total=self.total and tuple(compress(self.total, kept)),
+        )  # fmt: skip
+
     def csv_records(self) -> dict[str, list[Any]]:
         """Return headings and rows of raw values, as a download should hold them.
 
@@ -94,12 +113,13 @@ class Table:
             ``columns``: list of str; ``rows``: list of lists of text, numbers or None. Compound
             cells take two columns; rates stay 0 to 1; times are ISO 8601.
         """
-        heads = [name for column in self.columns for name in _csv_heads(column)]
-        rows = [*self.rows, *(() if self.total is None else (self.total,))]
+        whole = self.of_values
+        heads = [name for column in whole.columns for name in _csv_heads(column)]
+        rows = [*whole.rows, *(() if whole.total is None else (whole.total,))]
         return {
             "columns": heads,
             "rows": [
-                [value for column, cell in zip(self.columns, row, strict=True)
+                [value for column, cell in zip(whole.columns, row, strict=True)
                  for value in _csv_values(column, cell)]
                 for row in rows
             ],

@@ -98,7 +98,7 @@ def tools(
         "anchors": anchors,
         "has_links": has_links,
         "parquet": parquet,
-        "table_view": lambda table: table_view(table, candidates),
+        "table_view": lambda table: table_view(table if has_links else table.of_values, candidates),
         "figure_json": lambda figure: Markup(figure_json(figure)),  # noqa: S704 - escaped by us
         "csv_json": lambda table: Markup(csv_json(table)),  # noqa: S704 - escaped by us
         "sparkline": sparkline,

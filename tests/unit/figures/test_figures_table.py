@@ -74,3 +74,11 @@ def test_download_holds_raw_values():
 def test_row_of_wrong_length_is_refused():
     with pytest.raises(DataError, match="row 0 of a table"):
         Table((Column("a"), Column("b")), ((1,),))
+
+
+def test_columns_that_only_lead_somewhere_are_not_values():
+    columns = (Column("Name", "link"), Column("n", "count"), Column("", "link"))
+    rows = ((("a", "/a"), 3, ("decisions", "/d")),)
+    table = Table(columns, rows, total=(("All", ""), 3, None))
+    assert table.csv_records() == {"columns": ["Name", "n"], "rows": [["a", 3], ["All", 3]]}
+    assert table.of_values.total == (("All", ""), 3)
