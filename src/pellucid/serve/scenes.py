@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pellucid.errors import PellucidError, SpecError
+from pellucid.errors import EngineError, PellucidError, SpecError
 from pellucid.figures import numbers
 from pellucid.monitor.query import plan
 from pellucid.observatory import Observatory
@@ -38,6 +38,9 @@ def _wrong_condition(obs: Observatory, view: View) -> str:
         plan(obs.system, obs.question("decision_count", where=view.condition))
     except SpecError as error:
         return f"The condition is left out. {error}"
+    except EngineError:
+        # Nothing is logged yet, which the page says.
+        return ""
     return ""
 
 

@@ -135,6 +135,7 @@ def test_a_system_without_decisions_says_how_to_log(tmp_path, obs):
     assert reply.status_code == 200
     assert "no decisions yet" in reply.text
     assert "no decisions yet" in own.get(f"/{SYSTEM}/overview/part/traffic").text
+    assert "no decisions yet" in own.get(f"/{SYSTEM}/overview?where=attempt=1").text
 
 
 def test_several_systems_are_listed_and_a_deleted_one_is_gone(lake, tmp_path):

@@ -84,12 +84,15 @@ class _Explored:
     scene : Scene
         Of one currency, where the metric is an amount.
     metric : Metric
+    currency : str
+        That one; else empty.
     left_out : str
         Which currencies are not shown; empty where all are.
     """
 
     scene: Scene
     metric: Metric
+    currency: str
     left_out: str
 
     @property
@@ -101,7 +104,7 @@ class _Explored:
     ) -> pa.Table:
         asked = self.scene.asked
         found = asked.rows(self.metric.name, by=list(by), grain=grain, window=window, top=top)
-        return in_major_units(found, self.metric)
+        return in_major_units(found, self.metric, self.currency)
 
     def said(self, subtitle: str) -> str:
         """Return a subtitle, with what is not in the numbers."""
