@@ -57,11 +57,13 @@ def labels_section(asked: Asked) -> Section | None:
     except SpecError:
         late = None
     if late is not None:
+        close, unit = _closer(asked, late)
         cards += [
             Card(title="What young decisions will end at",
                  subtitle="Known so far, and expected with its 95% interval, per day",
-                 findings=(late.told,), figure=maturing(late), width="wide"),
-            _arrivals(asked, late),
+                 findings=(close.told,), figure=maturing(late), width="wide"),
+            Card(title="How late outcomes come", subtitle=f"Share known after so many {unit}",
+                 figure=arrivals(close), width="narrow"),
         ]  # fmt: skip
     found = asked.obs.performance(
         over=asked.window, where=asked.where, grain="1d", as_of=asked.as_of
@@ -74,20 +76,15 @@ def labels_section(asked: Asked) -> Section | None:
     return Section(title="How late, and how good", cards=tuple(cards))
 
 
-def _arrivals(asked: Asked, late: Maturity) -> Card:
+def _closer(asked: Asked, late: Maturity) -> tuple[Maturity, str]:
+    """Return delays by the hour where nearly all outcomes come on the first day, and their unit."""
     first = late.curve.to_pylist()[0]
     known = [first[name] for name in ("positives", "negatives") if first[name] is not None]
-    is_soon = min(known, default=0.0) > _SOON
-    shown = (
-        asked.obs.maturity(over=asked.window, where=asked.where, grain="1h", as_of=asked.as_of)
-        if is_soon
-        else late
-    )
-    return Card(
-        title="How late outcomes come",
-        subtitle=f"Share known after so many {'hours' if is_soon else 'days'}",
-        figure=arrivals(shown), width="narrow",
-    )  # fmt: skip
+    if min(known, default=0.0) <= _SOON:
+        return late, "days"
+    by_hour = asked.obs.maturity(over=asked.window, where=asked.where, grain="1h",
+                                 as_of=asked.as_of)  # fmt: skip
+    return by_hour, "hours"
 
 
 def _anomalies(asked: Asked) -> Card | None:
