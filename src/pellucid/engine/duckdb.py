@@ -92,12 +92,9 @@ def _attach(cursor: duckdb.DuckDBPyConnection, name: str, table: TableFiles) -> 
     else:
         rows = f"{name}_files"
         # Imported here: it loads pandas wherever that is installed, which takes a second.
-        import pyarrow.dataset as ds
+        from pellucid.engine.remote import remote_files
 
-        dataset = ds.dataset(
-            list(table.files), schema=table.schema, filesystem=table.filesystem, format="parquet"
-        )
-        cursor.register(rows, dataset)
+        cursor.register(rows, remote_files(table.files, table.schema, table.filesystem))
     if table.is_uniform:
         cursor.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT * FROM {rows}")
         return

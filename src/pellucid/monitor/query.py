@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
@@ -194,8 +194,16 @@ def _shared(questions: Sequence[Question]) -> Iterator[Question]:
             metrics=tuple(dict.fromkeys(
                 metric for item in asking for metric in item.metrics if metric.unit == unit
             )),
-            by=tuple(dict.fromkeys(name for item in asking for name in item.by)),
+            by=_merged(item.by for item in asking),
         )  # fmt: skip
+
+
+def _merged(breakdowns: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return every dimension once; but twice where one breakdown has it twice, which is refused."""
+    found: list[str] = []
+    for own in breakdowns:
+        found += [name for name in own if name not in frozenset(found)]
+    return tuple(found)
 
 
 def _ordered(question: Question, parts: Sequence[pa.Table]) -> pa.Table:

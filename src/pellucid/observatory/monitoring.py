@@ -238,7 +238,7 @@ class Monitoring(Opened):
             metrics=tuple(definitions),
             windows=tuple(self.window(item, as_of=as_of) for item in overs),
             as_of=as_of or self.latest(),
-            by=tuple(dict.fromkeys(by)), where=where, grain=grain, segments=tuple(chosen),
+            by=tuple(by), where=where, grain=grain, segments=tuple(chosen),
             confidence=confidence, top=top,
         )  # fmt: skip
 

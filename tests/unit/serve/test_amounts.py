@@ -13,7 +13,11 @@ AMOUNT = Metric(name="amount", finalizer="total", value="amount_minor", value_un
 
 def rows(**columns) -> pa.Table:
     count = len(next(iter(columns.values())))
-    held = {"value": [1000.0] * count, "low": pa.nulls(count, pa.float64()), "high": [2000.0] * count}
+    held = {
+        "value": [1000.0] * count,
+        "low": pa.nulls(count, pa.float64()),
+        "high": [2000.0] * count,
+    }
     return pa.table(columns | held | {"n": [5] * count})
 
 
