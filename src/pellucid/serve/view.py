@@ -134,7 +134,7 @@ def parse_view(
             found[key] = value.strip()
     start, end = _days(found, problems)
     if len(found.get("where", "")) > _LONGEST_CONDITION:
-        problems.append(f"where: only {_LONGEST_CONDITION:,} characters are read.")
+        problems.append(f"where: is over {_LONGEST_CONDITION:,} characters, and left out.")
         del found["where"]
     view = View(
         range=_one_of("range", found, RANGES, DEFAULT_RANGE, problems), start=start, end=end,
